@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: Apache-2.0
+# cmake -DIN=a.proto -DOUT=b.proto -P make_wire_twin.cmake
+#
+# The wire twin of a public proto file: the same messages in package
+# pallet.wire.v1, with every Item and AttributeValue left as encoded bytes.
+# Both are length-delimited on the wire, so the two are wire-compatible; the
+# server and the C++ client work with the twin and never parse an item into
+# protobuf objects (docs/adr/0002-wire-twin.md).
+file(READ ${IN} text)
+string(REGEX REPLACE "package pallet\\.v1;" "package pallet.wire.v1;" text "${text}")
+string(REGEX REPLACE "import \"pallet/v1/" "import \"pallet/wire/v1/" text "${text}")
+string(REGEX REPLACE "import \"pallet/wire/v1/value.proto\";\n" "" text "${text}")
+# A comment may name the types; only declarations are rewritten.
+string(REGEX REPLACE "map<string, (Item|AttributeValue)>" "map<string, bytes>" text "${text}")
+string(REGEX REPLACE "\n( *)repeated (Item|AttributeValue) " "\n\\1repeated bytes " text "${text}")
+string(REGEX REPLACE "\n( *)(optional )?(Item|AttributeValue) " "\n\\1optional bytes " text "${text}")
+# Services stay with the public contract.
+string(REGEX REPLACE "\nservice [A-Za-z]+ {\n([^}]|[^\n]})*\n}\n" "\n" text "${text}")
+file(WRITE ${OUT} "${text}")

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+# pallet_library(NAME storage SRCS ... DEPS pallet::base ... [PRIVATE_DEPS ...])
+# One folder, one library: target pallet_<name>, alias pallet::<name>.
+function(pallet_library)
+  cmake_parse_arguments(ARG "" "NAME" "SRCS;DEPS;PRIVATE_DEPS" ${ARGN})
+  set(target pallet_${ARG_NAME})
+  add_library(${target} STATIC ${ARG_SRCS})
+  add_library(pallet::${ARG_NAME} ALIAS ${target})
+  set_target_properties(${target} PROPERTIES EXPORT_NAME ${ARG_NAME})
+  target_include_directories(${target} PUBLIC
+    $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>
+    $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/pallet>)
+  target_link_libraries(${target} PUBLIC ${ARG_DEPS} PRIVATE
+    $<BUILD_INTERFACE:pallet::options> ${ARG_PRIVATE_DEPS})
+endfunction()
+
+# pallet_test(NAME key_codec_test [LABELS unit] SRCS ... DEPS ...)
+# A GoogleTest program, one ctest entry for the whole program.
+function(pallet_test)
+  cmake_parse_arguments(ARG "" "NAME;TIMEOUT" "SRCS;DEPS;LABELS" ${ARGN})
+  add_executable(${ARG_NAME} ${ARG_SRCS})
+  target_include_directories(${ARG_NAME} PRIVATE ${PROJECT_SOURCE_DIR})
+  target_link_libraries(${ARG_NAME} PRIVATE pallet::options ${ARG_DEPS}
+    GTest::gmock GTest::gtest_main)
+  add_test(NAME ${ARG_NAME} COMMAND ${ARG_NAME})
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 120)
+  endif()
+  set_tests_properties(${ARG_NAME} PROPERTIES
+    LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT})
+endfunction()

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The closed list of reasons a request can fail for, and one table that maps
+// each to its gRPC code, its DynamoDB name and whether a repeat can help.
+// A Status made here carries its reason as a payload; tests compare code and
+// reason, never message text. Thread-safe: pure functions.
+#pragma once
+
+#include <optional>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+
+namespace pallet::model {
+
+enum class Reason {
+  kValidation,               // the request breaks a rule of the API
+  kConditionalCheckFailed,
+  kResourceNotFound,
+  kResourceInUse,            // the table is not in a state that allows it
+  kTableAlreadyExists,
+  kLimitExceeded,            // an account or table limit
+  kItemCollectionSizeLimitExceeded,
+  kThrottling,               // a queue or a configured rate is full
+  kNotBuilt,                 // an rpc or field this version does not have yet
+  kStorageFull,              // no room in the map or on the disk
+  kStoreFenced,              // the store refuses until a new start
+  kDataLoss,                 // damaged data; never repaired silently
+  kOutcomeUnknown,           // the write may or may not have happened
+  kShuttingDown,
+  kCancelled,
+  kDeadlineExceeded,
+  kInternal,
+};
+
+struct ReasonInfo {
+  Reason reason;
+  absl::string_view name;           // ErrorInfo.reason: "RESOURCE_NOT_FOUND"
+  absl::string_view dynamodb_name;  // "ResourceNotFoundException"
+  absl::StatusCode code;            // numerically the gRPC code
+  // A repeat of the same request may succeed, and did nothing the first time.
+  bool retryable;
+};
+
+// All reasons, in the order of the enum.
+absl::Span<const ReasonInfo> AllReasons();
+const ReasonInfo& InfoOf(Reason reason);
+
+// A status with the reason's code and the reason attached.
+absl::Status MakeError(Reason reason, absl::string_view message);
+
+// Short for MakeError(Reason::kValidation, message).
+absl::Status ValidationError(absl::string_view message);
+
+// The reason attached by MakeError; kInternal for any other error.
+// REQUIRES: !status.ok().
+Reason ReasonOf(const absl::Status& status);
+
+}  // namespace pallet::model

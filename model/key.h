@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Keys: the scalar values an item is reached by, and the schema that names them.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "model/item_view.h"
+
+namespace pallet::model {
+
+enum class ScalarType { kString, kNumber, kBinary };
+
+// "S", "N" or "B".
+absl::string_view NameOf(ScalarType type);
+
+struct KeyAttribute {
+  std::string name;  // 1..255 bytes
+  ScalarType type = ScalarType::kString;
+
+  friend bool operator==(const KeyAttribute&, const KeyAttribute&) = default;
+};
+
+// A table's primary key: one partition attribute, at most one sort attribute.
+struct KeySchema {
+  KeyAttribute partition;
+  std::optional<KeyAttribute> sort;
+
+  friend bool operator==(const KeySchema&, const KeySchema&) = default;
+};
+
+// A key value: UTF-8 (kString), canonical decimal text (kNumber) or raw bytes.
+struct KeyValue {
+  ScalarType type = ScalarType::kString;
+  std::string bytes;
+
+  friend bool operator==(const KeyValue&, const KeyValue&) = default;
+};
+
+struct Key {
+  KeyValue partition;
+  std::optional<KeyValue> sort;
+
+  friend bool operator==(const Key&, const Key&) = default;
+};
+
+inline constexpr size_t kMaxPartitionKeyBytes = 2048;
+inline constexpr size_t kMaxSortKeyBytes = 1024;
+
+// The key of a canonical item that is about to be written: present, of the
+// schema's types, not empty, within the limits above. Messages as DynamoDB's
+// for PutItem ("Missing the key <k> in the item", "Type mismatch for key ...").
+absl::StatusOr<Key> KeyOfItem(const KeySchema& schema, ItemView item);
+
+// The key in a request's Key member: exactly the schema's attributes. Messages
+// as DynamoDB's for GetItem ("The provided key element does not match the
+// schema").
+absl::StatusOr<Key> KeyOfKeyItem(const KeySchema& schema, ItemView key);
+
+// The key as a canonical Item (for LastEvaluatedKey and for messages).
+std::string EncodeKeyItem(const KeySchema& schema, const Key& key);
+
+// -1, 0 or 1 as a sorts before, with or after b: strings and binary by
+// unsigned bytes, numbers by value. REQUIRES: a.type == b.type.
+int Compare(const KeyValue& a, const KeyValue& b);
+
+}  // namespace pallet::model

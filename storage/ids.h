@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The numbers the storage layer knows things by. None is ever used again, not
+// even for a table or index made again under its old name.
+#pragma once
+
+#include <cstdint>
+
+#include "base/strong_id.h"
+
+namespace pallet::storage {
+
+// The rows of one table (or index): the first four bytes of each row key.
+struct KeyspaceIdTag;
+using KeyspaceId = StrongId<KeyspaceIdTag, uint32_t>;
+
+struct PartitionIdTag;
+using PartitionId = StrongId<PartitionIdTag, uint64_t>;
+
+// Numbers the changes of one lineage, from 1.
+struct ChangeSeqTag;
+using ChangeSeq = StrongId<ChangeSeqTag, uint64_t>;
+
+// A closed range of placement hashes.
+struct HashRange {
+  uint64_t first = 0;
+  uint64_t last = UINT64_MAX;
+
+  bool Contains(uint64_t hash) const { return first <= hash && hash <= last; }
+  friend bool operator==(const HashRange&, const HashRange&) = default;
+};
+
+}  // namespace pallet::storage

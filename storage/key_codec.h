@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Key codec: turns keys into bytes whose memcmp order is DynamoDB's order.
+//
+//   row key   := keyspace u32 | hash u64 | partition | sort?      (big endian)
+//   partition := value                     -- if at most 64 bytes
+//              | 0x7F sha256(value)        -- otherwise: equality is all it needs
+//   sort      := value
+//   value     := 0x01 string | 0x02 number | 0x03 binary
+//   string, binary := (byte | 0x00 0xFF)* 0x00 0x00   -- zeros escaped, so that
+//                                                        no key is a prefix of another
+//   number    := model::Number's ordered bytes (number.h)
+//
+// Invariants, for sort parts of one type: (1) Decode(Encode(v)) == v.
+// (2) a < b  <=>  Encode(a) < Encode(b).  (3) none is a prefix of another.
+// Pure functions; safe from any thread. On disk since format 1: change only
+// with a migration and an ADR. Row keys have no length limit here; the image
+// splits those beyond LMDB's 511 bytes (long_key.h).
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "model/key.h"
+#include "storage/ids.h"
+
+namespace pallet::storage {
+
+inline constexpr size_t kRowKeyPrefixBytes = 12;  // keyspace and hash
+
+// REQUIRES: the values passed model's key validation (KeyOfItem and the like).
+std::string EncodeKeyValue(const model::KeyValue& value);
+
+// Returns kDataLoss if `bytes` do not start with what EncodeKeyValue made.
+// Consumes it from the front of `bytes`.
+absl::StatusOr<model::KeyValue> DecodeKeyValue(absl::string_view* bytes);
+
+// Where the item collection lives: XXH3-64 of the encoded partition value with
+// the cluster's seed.
+uint64_t PlacementHash(const model::KeyValue& partition, uint64_t seed);
+
+// keyspace | hash | partition: the prefix all rows of an item collection share.
+std::string CollectionPrefix(KeyspaceId keyspace, const model::KeyValue& partition,
+                             uint64_t seed);
+
+// The whole row key.
+std::string RowKey(KeyspaceId keyspace, const model::Key& key, uint64_t seed);
+
+// keyspace | hash: the first possible row key at that hash.
+std::string HashPrefix(KeyspaceId keyspace, uint64_t hash);
+
+// The placement hash in a row key. REQUIRES: size >= kRowKeyPrefixBytes.
+uint64_t HashOfRowKey(absl::string_view row_key);
+KeyspaceId KeyspaceOfRowKey(absl::string_view row_key);
+
+// The smallest string greater than every string with this prefix; empty if
+// there is none.
+std::string PrefixEnd(absl::string_view prefix);
+
+}  // namespace pallet::storage
