@@ -35,12 +35,11 @@ struct Voidify {
 
 }  // namespace pallet::internal
 
-#define CHECK(condition)                                        \
-  ABSL_PREDICT_TRUE(condition)                                  \
-  ? (void)0                                                     \
-  : ::pallet::internal::Voidify() &                             \
-          ::pallet::internal::CheckFailure(__FILE__, __LINE__,  \
-                                           #condition)          \
+#define CHECK(condition)                                                   \
+  ABSL_PREDICT_TRUE(condition)                                             \
+  ? (void)0                                                                \
+  : ::pallet::internal::Voidify() &                                        \
+          ::pallet::internal::CheckFailure(__FILE__, __LINE__, #condition) \
               .stream()
 
 #define CHECK_EQ(a, b) CHECK((a) == (b)) << "(" << (a) << " vs " << (b) << ") "
@@ -49,8 +48,8 @@ struct Voidify {
 #define CHECK_LT(a, b) CHECK((a) < (b)) << "(" << (a) << " vs " << (b) << ") "
 #define CHECK_GE(a, b) CHECK((a) >= (b)) << "(" << (a) << " vs " << (b) << ") "
 #define CHECK_GT(a, b) CHECK((a) > (b)) << "(" << (a) << " vs " << (b) << ") "
-#define CHECK_OK(expression)                                        \
-  do {                                                              \
-    const ::absl::Status pallet_check_status_ = (expression);       \
-    CHECK(pallet_check_status_.ok()) << pallet_check_status_;       \
+#define CHECK_OK(expression)                                  \
+  do {                                                        \
+    const ::absl::Status pallet_check_status_ = (expression); \
+    CHECK(pallet_check_status_.ok()) << pallet_check_status_; \
   } while (false)

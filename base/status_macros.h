@@ -12,18 +12,16 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
-#define RETURN_IF_ERROR(expression)                      \
-  do {                                                   \
-    if (::absl::Status pallet_status_ = (expression);    \
-        !pallet_status_.ok()) {                          \
-      return pallet_status_;                             \
-    }                                                    \
+#define RETURN_IF_ERROR(expression)                                           \
+  do {                                                                        \
+    if (::absl::Status pallet_status_ = (expression); !pallet_status_.ok()) { \
+      return pallet_status_;                                                  \
+    }                                                                         \
   } while (false)
 
-#define ASSIGN_OR_RETURN(declaration, expression)             \
-  PALLET_ASSIGN_OR_RETURN_(                                   \
-      PALLET_CONCATENATE_(pallet_status_or_, __LINE__),       \
-      declaration, expression)
+#define ASSIGN_OR_RETURN(declaration, expression)                            \
+  PALLET_ASSIGN_OR_RETURN_(PALLET_CONCATENATE_(pallet_status_or_, __LINE__), \
+                           declaration, expression)
 
 #define PALLET_ASSIGN_OR_RETURN_(variable, declaration, expression) \
   auto variable = (expression);                                     \

@@ -15,7 +15,9 @@ function(pallet_library)
 endfunction()
 
 # pallet_test(NAME key_codec_test [LABELS unit] SRCS ... DEPS ...)
-# A GoogleTest program, one ctest entry for the whole program.
+# A GoogleTest program, one ctest entry for the whole program. Labels: unit,
+# property, integration, fault; threads (also run under the thread sanitizer);
+# long (only in tests/run --all).
 function(pallet_test)
   cmake_parse_arguments(ARG "" "NAME;TIMEOUT" "SRCS;DEPS;LABELS" ${ARGN})
   add_executable(${ARG_NAME} ${ARG_SRCS})
@@ -28,4 +30,7 @@ function(pallet_test)
   endif()
   set_tests_properties(${ARG_NAME} PROPERTIES
     LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT})
+  if("threads" IN_LIST ARG_LABELS)
+    add_dependencies(thread_tests ${ARG_NAME})
+  endif()
 endfunction()

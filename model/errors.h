@@ -15,19 +15,19 @@
 namespace pallet::model {
 
 enum class Reason {
-  kValidation,               // the request breaks a rule of the API
+  kValidation,  // the request breaks a rule of the API
   kConditionalCheckFailed,
   kResourceNotFound,
-  kResourceInUse,            // the table is not in a state that allows it
+  kResourceInUse,  // the table is not in a state that allows it
   kTableAlreadyExists,
-  kLimitExceeded,            // an account or table limit
+  kLimitExceeded,  // an account or table limit
   kItemCollectionSizeLimitExceeded,
-  kThrottling,               // a queue or a configured rate is full
-  kNotBuilt,                 // an rpc or field this version does not have yet
-  kStorageFull,              // no room in the map or on the disk
-  kStoreFenced,              // the store refuses until a new start
-  kDataLoss,                 // damaged data; never repaired silently
-  kOutcomeUnknown,           // the write may or may not have happened
+  kThrottling,      // a queue or a configured rate is full
+  kNotBuilt,        // an rpc or field this version does not have yet
+  kStorageFull,     // no room in the map or on the disk
+  kStoreFenced,     // the store refuses until a new start
+  kDataLoss,        // damaged data; never repaired silently
+  kOutcomeUnknown,  // the write may or may not have happened
   kShuttingDown,
   kCancelled,
   kDeadlineExceeded,

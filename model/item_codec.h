@@ -6,8 +6,8 @@
 //
 // Canonical form: attributes sorted by name bytes at every level, one field per
 // value, set members sorted (numbers by value) and distinct, numbers in plain
-// normal decimal, minimal varints, no unknown fields. Items equal by content are
-// equal bytes within one format version.
+// normal decimal, minimal varints, no unknown fields. Items equal by content
+// are equal bytes within one format version.
 #pragma once
 
 #include <cstddef>

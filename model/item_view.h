@@ -33,7 +33,8 @@ enum class ValueKind {
   kBool = 10,
 };
 
-// DynamoDB's short name: "S", "N", "B", "SS", "NS", "BS", "M", "L", "NULL", "BOOL".
+// DynamoDB's short name: "S", "N", "B", "SS", "NS", "BS", "M", "L", "NULL",
+// "BOOL".
 absl::string_view NameOf(ValueKind kind);
 
 class ItemView;
@@ -51,10 +52,10 @@ class ValueView {
 
   // kString: UTF-8; kNumber: canonical decimal text; kBinary: raw bytes.
   absl::string_view scalar() const;
-  bool boolean() const;       // kBool
-  ItemView map() const;       // kMap
-  ListView list() const;      // kList
-  SetView set() const;        // the three sets; members in canonical order
+  bool boolean() const;   // kBool
+  ItemView map() const;   // kMap
+  ListView list() const;  // kList
+  SetView set() const;    // the three sets; members in canonical order
 
  private:
   absl::string_view encoded_;

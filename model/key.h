@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Keys: the scalar values an item is reached by, and the schema that names them.
+// Keys: the scalar values an item is reached by, and the schema that names
+// them.
 #pragma once
 
 #include <optional>

@@ -2,10 +2,11 @@
 //
 // A stored row of the items database.
 //
-//   row    := format u8 = 1 | flags u8 = 0 | change seq u64 | size u32 | item bytes
+//   row    := format u8 = 1 | flags u8 = 0 | change seq u64 | size u32 | item
+//   bytes
 //
-// (big endian). The image adds a checksum over key and row and checks it on each
-// read (image.h); here the bytes are sound. On disk since format 1.
+// (big endian). The image adds a checksum over key and row and checks it on
+// each read (image.h); here the bytes are sound. On disk since format 1.
 #pragma once
 
 #include <cstdint>
@@ -19,8 +20,8 @@ namespace pallet::storage {
 
 struct RowView {
   ChangeSeq change_seq;
-  uint32_t item_size = 0;       // by DynamoDB's rule, bytes
-  absl::string_view item;       // canonical Item bytes; borrowed
+  uint32_t item_size = 0;  // by DynamoDB's rule, bytes
+  absl::string_view item;  // canonical Item bytes; borrowed
 };
 
 std::string EncodeRow(const RowView& row);

@@ -3,8 +3,8 @@
 // Store: one log, one LMDB image, one writer. The unit of durability.
 //
 // The life of a write in here (ARCHITECTURE.md tells it with file names):
-//   inbox -> evaluate (reads image + overlay, decides effects) -> log append and
-//   one fdatasync per batch -> one image transaction -> answer.
+//   inbox -> evaluate (reads image + overlay, decides effects) -> log append
+//   and one fdatasync per batch -> one image transaction -> answer.
 // Batches pass these stages in order, each stage holding one batch, so that the
 // next batch is evaluated while the last one syncs.
 //
@@ -13,10 +13,12 @@
 //      every earlier one) is durable and applied, whatever it says: success,
 //      failed condition, no-op or old values.
 //   2. Readers see only durable state.
-//   3. After a failed log sync or a failed apply the store is fenced: every later
+//   3. After a failed log sync or a failed apply the store is fenced: every
+//   later
 //      write is refused with kStoreFenced until a new start; writes whose fate
 //      is open are told kOutcomeUnknown.
-//   4. Nothing is lost or torn by kill -9 or power loss once Done(OK) was called.
+//   4. Nothing is lost or torn by kill -9 or power loss once Done(OK) was
+//   called.
 //
 // Thread-safe. Callbacks run on the store's threads and must not block.
 #pragma once
@@ -50,7 +52,8 @@ class RowReader {
 };
 
 // Walks rows of the items database in key order inside [begin, end).
-// Usage: for (s = c->SeekFirst(); c->Valid(); c->Next()) use c->key(), c->row().
+// Usage: for (s = c->SeekFirst(); c->Valid(); c->Next()) use c->key(),
+// c->row().
 class RowCursor {
  public:
   virtual ~RowCursor() = default;
@@ -95,9 +98,9 @@ class RowWrite {
   // Bytes it will hold in the inbox; for admission.
   virtual size_t byte_size() const = 0;
 
-  // Runs on the writer, once. Either makes effects and returns OK, or returns an
-  // error (failed condition, validation) and any effects it made are dropped.
-  // What it wants to answer it keeps to itself until Done.
+  // Runs on the writer, once. Either makes effects and returns OK, or returns
+  // an error (failed condition, validation) and any effects it made are
+  // dropped. What it wants to answer it keeps to itself until Done.
   virtual absl::Status Decide(WriteContext& context) = 0;
 
   // The result of Decide once it may be told, or why the write did not happen.
@@ -119,11 +122,13 @@ struct StoreOptions {
   Clock* clock = Clock::Real();
   uint64_t map_size = uint64_t{1} << 40;        // reserved address space, bytes
   uint64_t segment_bytes = uint64_t{64} << 20;  // log segments after the first
-  uint64_t inbox_bytes = uint64_t{64} << 20;    // waiting writes; then kThrottling
+  uint64_t inbox_bytes = uint64_t{64}
+                         << 20;  // waiting writes; then kThrottling
   uint32_t inbox_writes = 65536;
-  uint64_t batch_bytes = uint64_t{8} << 20;     // a batch takes no more
+  uint64_t batch_bytes = uint64_t{8} << 20;  // a batch takes no more
   uint32_t batch_writes = 4096;
-  uint64_t checkpoint_bytes = uint64_t{256} << 20;  // image pages allocated since
+  uint64_t checkpoint_bytes = uint64_t{256}
+                              << 20;  // image pages allocated since
   uint64_t free_disk_reserve = uint64_t{256} << 20;  // below: kStorageFull
   uint32_t max_readers = 512;
 };
