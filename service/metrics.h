@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Metrics: what /metrics says. Counting is a few relaxed atomic additions on
+// objects found once at start; text is made only when somebody asks.
+//
+//   pallet_operations_total{operation,code}       answers
+//   pallet_operation_seconds{operation}           histogram, start to answer
+//   pallet_operations_in_flight{operation}
+//   pallet_streams_open{method}, pallet_frames_total{direction}
+//   pallet_store_*{store}                         see StoreSample
+//   process_resident_memory_bytes, process_start_time_seconds, pallet_info
+//
+// Thread-safe.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "base/clock.h"
+#include "storage/store.h"
+
+namespace pallet::service {
+
+inline constexpr size_t kStatusCodes = 17;  // OK to UNAUTHENTICATED
+inline constexpr size_t kLatencyBounds = 18;
+
+// Upper bounds of the latency histogram, seconds.
+const std::array<double, kLatencyBounds>& LatencyBounds();
+
+// The counters of one operation.
+class OperationMetrics {
+ public:
+  explicit OperationMetrics(std::string name) : name_(std::move(name)) {}
+  OperationMetrics(const OperationMetrics&) = delete;
+  OperationMetrics& operator=(const OperationMetrics&) = delete;
+
+  void Started() { in_flight_.fetch_add(1, std::memory_order_relaxed); }
+  void Finished(absl::StatusCode code, absl::Duration latency);
+
+  const std::string& name() const { return name_; }
+  int64_t in_flight() const {
+    return in_flight_.load(std::memory_order_relaxed);
+  }
+  uint64_t answers(absl::StatusCode code) const;
+
+ private:
+  friend class OperationCollector;
+
+  const std::string name_;
+  std::atomic<int64_t> in_flight_{0};
+  std::array<std::atomic<uint64_t>, kStatusCodes> answers_{};
+  std::array<std::atomic<uint64_t>, kLatencyBounds + 1> latencies_{};
+  std::atomic<uint64_t> latency_sum_ns_{0};
+};
+
+// One kind of stream: StreamQuery, StreamScan, Pipeline.
+struct StreamMetrics {
+  std::string method;
+  std::atomic<int64_t> open{0};
+  std::atomic<uint64_t> frames_in{0};
+  std::atomic<uint64_t> frames_out{0};
+};
+
+struct StoreSample {
+  std::string name;  // "0", "1", ...
+  storage::StoreMetrics metrics;
+};
+
+class Metrics {
+ public:
+  explicit Metrics(Clock* clock);
+  ~Metrics();
+
+  // The counters of `operation`, made on first use; they live as long as this.
+  // Takes a lock: for start, not for each request.
+  OperationMetrics* Operation(absl::string_view operation);
+  StreamMetrics* Stream(absl::string_view method);
+
+  // Asked at each scrape, until it is replaced by nullptr.
+  void SetStoreSource(std::function<std::vector<StoreSample>()> source);
+
+  // Prometheus text format 0.0.4.
+  std::string Text() const;
+
+ private:
+  struct Impl;
+  const std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace pallet::service

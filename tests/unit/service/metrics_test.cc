@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "service/metrics.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace pallet::service {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+TEST(MetricsTest, Example) {
+  Metrics metrics(Clock::Real());
+  OperationMetrics* get_item = metrics.Operation("GetItem");
+  get_item->Started();
+  get_item->Finished(absl::StatusCode::kOk, absl::Microseconds(150));
+  get_item->Started();
+  get_item->Finished(absl::StatusCode::kNotFound, absl::Milliseconds(3));
+  get_item->Started();
+
+  const std::string text = metrics.Text();
+  EXPECT_THAT(text, HasSubstr("pallet_operations_total{operation=\"GetItem\","
+                              "code=\"OK\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("pallet_operations_total{operation=\"GetItem\","
+                              "code=\"NOT_FOUND\"} 1\n"));
+  EXPECT_THAT(
+      text, HasSubstr("pallet_operations_in_flight{operation=\"GetItem\"} 1"));
+  EXPECT_THAT(text, HasSubstr("# TYPE pallet_operation_seconds histogram"));
+  EXPECT_THAT(text, HasSubstr("pallet_operation_seconds_bucket{operation="
+                              "\"GetItem\",le=\"0.0002\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("pallet_operation_seconds_bucket{operation="
+                              "\"GetItem\",le=\"+Inf\"} 2\n"));
+  EXPECT_THAT(
+      text,
+      HasSubstr("pallet_operation_seconds_count{operation=\"GetItem\"} 2"));
+}
+
+TEST(MetricsTest, AnOperationHasOneSetOfCounters) {
+  Metrics metrics(Clock::Real());
+  EXPECT_EQ(metrics.Operation("Query"), metrics.Operation("Query"));
+  EXPECT_NE(metrics.Operation("Query"), metrics.Operation("Scan"));
+  EXPECT_EQ(metrics.Stream("Pipeline"), metrics.Stream("Pipeline"));
+}
+
+TEST(MetricsTest, LatencyOnABoundFallsBelowIt) {
+  Metrics metrics(Clock::Real());
+  OperationMetrics* operation = metrics.Operation("PutItem");
+  operation->Started();
+  operation->Finished(absl::StatusCode::kOk, absl::Microseconds(50));
+  EXPECT_THAT(metrics.Text(),
+              HasSubstr("operation=\"PutItem\",le=\"5e-05\"} 1\n"));
+}
+
+TEST(MetricsTest, StoresAreSampledWhenAsked) {
+  Metrics metrics(Clock::Real());
+  storage::StoreMetrics sample;
+  sample.batches = 7;
+  sample.fenced = true;
+  metrics.SetStoreSource([&] {
+    return std::vector<StoreSample>{{"0", sample}, {"1", {}}};
+  });
+  EXPECT_THAT(metrics.Text(),
+              HasSubstr("pallet_store_batches_total{store=\"0\"} 7"));
+  EXPECT_THAT(metrics.Text(), HasSubstr("pallet_store_fenced{store=\"0\"} 1"));
+  EXPECT_THAT(metrics.Text(), HasSubstr("pallet_store_fenced{store=\"1\"} 0"));
+  metrics.SetStoreSource(nullptr);
+  EXPECT_THAT(metrics.Text(), Not(HasSubstr("pallet_store")));
+}
+
+TEST(MetricsTest, TellsOfTheProcess) {
+  Metrics metrics(Clock::Real());
+  EXPECT_THAT(metrics.Text(), HasSubstr("process_resident_memory_bytes "));
+  EXPECT_THAT(metrics.Text(), HasSubstr("pallet_info{version=\""));
+}
+
+}  // namespace
+}  // namespace pallet::service
