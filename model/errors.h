@@ -6,7 +6,7 @@
 // reason, never message text. Thread-safe: pure functions.
 #pragma once
 
-#include <optional>
+#include <cstddef>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
@@ -50,8 +50,22 @@ const ReasonInfo& InfoOf(Reason reason);
 // A status with the reason's code and the reason attached.
 absl::Status MakeError(Reason reason, absl::string_view message);
 
-// Short for MakeError(Reason::kValidation, message).
+// Messages are cut at this many bytes (at a character): they quote the user's
+// input and must fit a trailer.
+inline constexpr size_t kMaxMessageBytes = 2048;
+
+// Short for MakeError(Reason::kValidation, message): a text that every
+// operation reports as it is.
 absl::Status ValidationError(absl::string_view message);
+
+// A validation error that writes (PutItem, UpdateItem, ...) report inside the
+// envelope "1 validation error detected: " and reads report bare
+// The text given here is the bare one.
+absl::Status EnvelopedValidationError(absl::string_view message);
+
+// For writes: puts the envelope around an EnvelopedValidationError, once. Any
+// other status, OK too, comes back as it is.
+absl::Status WithEnvelope(absl::Status status);
 
 // The reason attached by MakeError; kInternal for any other error.
 // REQUIRES: !status.ok().
