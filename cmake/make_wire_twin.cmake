@@ -6,14 +6,18 @@
 # Both are length-delimited on the wire, so the two are wire-compatible; the
 # server and the C++ client work with the twin and never parse an item into
 # protobuf objects (docs/adr/0002-wire-twin.md).
+#
+# It relies on how the files are written: one field per line, no Item or
+# AttributeValue inside a oneof, no service beside messages with items.
 file(READ ${IN} text)
-string(REGEX REPLACE "package pallet\\.v1;" "package pallet.wire.v1;" text "${text}")
-string(REGEX REPLACE "import \"pallet/v1/" "import \"pallet/wire/v1/" text "${text}")
-string(REGEX REPLACE "import \"pallet/wire/v1/value.proto\";\n" "" text "${text}")
+string(REPLACE "package pallet.v1;" "package pallet.wire.v1;" text "${text}")
+string(REPLACE "import \"pallet/v1/value.proto\";\n" "" text "${text}")
+string(REPLACE "import \"pallet/v1/" "import \"pallet/wire/v1/" text "${text}")
 # A comment may name the types; only declarations are rewritten.
 string(REGEX REPLACE "map<string, (Item|AttributeValue)>" "map<string, bytes>" text "${text}")
 string(REGEX REPLACE "\n( *)repeated (Item|AttributeValue) " "\n\\1repeated bytes " text "${text}")
-string(REGEX REPLACE "\n( *)(optional )?(Item|AttributeValue) " "\n\\1optional bytes " text "${text}")
-# Services stay with the public contract.
-string(REGEX REPLACE "\nservice [A-Za-z]+ {\n([^}]|[^\n]})*\n}\n" "\n" text "${text}")
+string(REGEX REPLACE "\n( *)(Item|AttributeValue) " "\n\\1optional bytes " text "${text}")
+if(text MATCHES "\nservice ")
+  message(FATAL_ERROR "${IN}: services stay with the public contract")
+endif()
 file(WRITE ${OUT} "${text}")
