@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "service/not_built.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "base/check.h"
+#include "base/status_macros.h"
+#include "google/protobuf/unknown_field_set.h"
+#include "model/errors.h"
+
+namespace pallet::service {
+namespace {
+
+using google::protobuf::Descriptor;
+using google::protobuf::FieldDescriptor;
+using google::protobuf::Message;
+using google::protobuf::Reflection;
+
+struct MessageRow {
+  const char* message;
+  const char* built;  // field names, separated by spaces
+};
+
+// The one table: which fields of which messages are built. Items and attribute
+// values are bytes here (the wire twin) and have rules of their own
+// (model/item_codec.h).
+constexpr MessageRow kBuilt[] = {
+    // Tables.
+    {"CreateTableRequest",
+     "attribute_definitions table_name key_schema billing_mode "
+     "provisioned_throughput table_class deletion_protection_enabled"},
+    {"DescribeTableRequest", "table_name"},
+    {"UpdateTableRequest",
+     "table_name billing_mode provisioned_throughput table_class "
+     "deletion_protection_enabled"},
+    {"DeleteTableRequest", "table_name"},
+    {"ListTablesRequest", "exclusive_start_table_name limit"},
+    {"AttributeDefinition", "attribute_name attribute_type"},
+    {"KeySchemaElement", "attribute_name key_type"},
+    {"ProvisionedThroughput", "read_capacity_units write_capacity_units"},
+    // Items.
+    {"GetItemRequest",
+     "table_name key consistent_read return_consumed_capacity"},
+    {"PutItemRequest",
+     "table_name item return_values return_consumed_capacity"},
+    {"DeleteItemRequest",
+     "table_name key return_values return_consumed_capacity"},
+    {"QueryRequest",
+     "table_name select limit consistent_read scan_index_forward "
+     "exclusive_start_key return_consumed_capacity key_condition_expression "
+     "expression_attribute_names expression_attribute_values"},
+    {"ScanRequest",
+     "table_name limit select exclusive_start_key return_consumed_capacity "
+     "total_segments segment consistent_read"},
+    {"StreamQueryRequest", "query resume_token"},
+    {"StreamScanRequest", "scan resume_token"},
+    {"BatchGetItemRequest", "request_items return_consumed_capacity"},
+    {"KeysAndAttributes", "keys consistent_read"},
+    {"BatchWriteItemRequest", "request_items return_consumed_capacity"},
+    {"WriteRequestList", "requests"},
+    {"WriteRequest", "put_request delete_request"},
+    {"PutRequest", "item"},
+    {"DeleteRequest", "key"},
+};
+
+const char* BuiltFieldsOf(const Descriptor* message) {
+  for (const MessageRow& row : kBuilt) {
+    if (message->name() == row.message) return row.built;
+  }
+  return nullptr;
+}
+
+absl::Status FieldNotBuilt(absl::string_view path) {
+  return model::MakeError(
+      model::Reason::kNotBuilt,
+      absl::StrCat("The field ", path,
+                   " is not built in this version; nothing was done"));
+}
+
+bool IsSet(const Message& message, const FieldDescriptor* field) {
+  const Reflection* reflection = message.GetReflection();
+  return field->is_repeated() ? reflection->FieldSize(message, field) > 0
+                              : reflection->HasField(message, field);
+}
+
+// The message within a field that has rules of its own, or nullptr.
+const Descriptor* NestedMessage(const FieldDescriptor* field) {
+  if (field->is_map()) field = field->message_type()->map_value();
+  return field->message_type();
+}
+
+}  // namespace
+
+// What is to be looked at in one message type.
+struct BuiltFields::Node {
+  std::vector<const FieldDescriptor*> refused;
+  std::vector<std::pair<const FieldDescriptor*, std::unique_ptr<const Node>>>
+      nested;
+
+  static std::unique_ptr<const Node> Make(const Descriptor* message) {
+    const char* built = BuiltFieldsOf(message);
+    CHECK(built != nullptr) << message->full_name();
+    auto node = std::make_unique<Node>();
+    const std::vector<std::string> names = absl::StrSplit(built, ' ');
+    for (const std::string& name : names) {
+      const FieldDescriptor* field = message->FindFieldByName(name);
+      CHECK(field != nullptr) << message->full_name() << "." << name;
+      if (const Descriptor* inner = NestedMessage(field)) {
+        node->nested.emplace_back(field, Make(inner));
+      }
+    }
+    for (int i = 0; i < message->field_count(); ++i) {
+      const FieldDescriptor* field = message->field(i);
+      if (std::find(names.begin(), names.end(), field->name()) == names.end()) {
+        node->refused.push_back(field);
+      }
+    }
+    return node;
+  }
+
+  absl::Status Check(const Message& message, const std::string& path) const {
+    const auto& unknown = message.GetReflection()->GetUnknownFields(message);
+    if (!unknown.empty()) {
+      return FieldNotBuilt(absl::StrCat(path, message.GetDescriptor()->name(),
+                                        " number ", unknown.field(0).number()));
+    }
+    for (const FieldDescriptor* field : refused) {
+      if (IsSet(message, field)) {
+        return FieldNotBuilt(absl::StrCat(path, field->name()));
+      }
+    }
+    for (const auto& [field, node] : nested) {
+      RETURN_IF_ERROR(CheckNested(message, field, *node, path));
+    }
+    return absl::OkStatus();
+  }
+
+  static absl::Status CheckNested(const Message& message,
+                                  const FieldDescriptor* field,
+                                  const Node& node, const std::string& path) {
+    if (!IsSet(message, field)) return absl::OkStatus();
+    const Reflection* reflection = message.GetReflection();
+    if (!field->is_repeated()) {
+      return node.Check(reflection->GetMessage(message, field),
+                        absl::StrCat(path, field->name(), "."));
+    }
+    const int size = reflection->FieldSize(message, field);
+    for (int i = 0; i < size; ++i) {
+      const Message* inner = &reflection->GetRepeatedMessage(message, field, i);
+      std::string step = absl::StrCat(i);
+      if (field->is_map()) {
+        const Reflection* entry = inner->GetReflection();
+        step = entry->GetString(*inner, inner->GetDescriptor()->map_key());
+        inner = &entry->GetMessage(*inner, inner->GetDescriptor()->map_value());
+      }
+      RETURN_IF_ERROR(node.Check(
+          *inner, absl::StrCat(path, field->name(), "[", step, "].")));
+    }
+    return absl::OkStatus();
+  }
+};
+
+BuiltFields::BuiltFields(const Descriptor* message)
+    : root_(Node::Make(message)) {}
+BuiltFields::~BuiltFields() = default;
+
+absl::Status BuiltFields::Check(const Message& request) const {
+  return root_->Check(request, "");
+}
+
+}  // namespace pallet::service
