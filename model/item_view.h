@@ -11,13 +11,73 @@
 // is checked by its checksum first. Views borrow the bytes. Thread-safe.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
+#include <cstdint>
+#include <cstring>
 #include <iterator>
 #include <optional>
 
+#include "absl/base/optimization.h"
 #include "absl/strings/string_view.h"
 
 namespace pallet::model {
+
+namespace internal {
+
+// A view met bytes that are not canonical: crashes.
+[[noreturn]] void NotCanonical();
+
+inline void RequireCanonical(bool condition) {
+  if (ABSL_PREDICT_FALSE(!condition)) NotCanonical();
+}
+
+// Consumes tag, length and what they announce from the front of `bytes`.
+inline absl::string_view ReadField(char tag, absl::string_view* bytes) {
+  RequireCanonical(bytes->size() >= 2 && (*bytes)[0] == tag);
+  size_t length = static_cast<uint8_t>((*bytes)[1]);
+  size_t at = 2;
+  if (ABSL_PREDICT_FALSE(length >= 0x80)) {
+    length &= 0x7F;
+    for (int shift = 7;; shift += 7) {
+      RequireCanonical(at < bytes->size() && shift <= 28);
+      const uint8_t byte = static_cast<uint8_t>((*bytes)[at++]);
+      length |= static_cast<size_t>(byte & 0x7F) << shift;
+      if (byte < 0x80) break;
+    }
+  }
+  RequireCanonical(length <= bytes->size() - at);
+  const absl::string_view field(bytes->data() + at, length);
+  bytes->remove_prefix(at + length);
+  return field;
+}
+
+inline constexpr char kRepeatedTag = 0x0A;  // field 1: entries, values, members
+inline constexpr char kNameTag = 0x0A;      // field 1 of an entry
+inline constexpr char kValueTag = 0x12;     // field 2 of an entry
+
+struct Entry {
+  absl::string_view name;
+  absl::string_view value;
+};
+
+inline Entry ReadEntry(absl::string_view* bytes) {
+  absl::string_view entry = ReadField(kRepeatedTag, bytes);
+  const absl::string_view name = ReadField(kNameTag, &entry);
+  const absl::string_view value = ReadField(kValueTag, &entry);
+  RequireCanonical(entry.empty());
+  return {name, value};
+}
+
+// How a sorts against b, by unsigned bytes: below 0, 0 or above.
+inline int CompareBytes(absl::string_view a, absl::string_view b) {
+  const size_t common = std::min(a.size(), b.size());
+  const int order = common == 0 ? 0 : std::memcmp(a.data(), b.data(), common);
+  if (order != 0) return order;
+  return a.size() < b.size() ? -1 : a.size() > b.size() ? 1 : 0;
+}
+
+}  // namespace internal
 
 // The kinds of AttributeValue; the number is the field number in value.proto.
 enum class ValueKind {
@@ -45,17 +105,33 @@ class SetView;
 class ValueView {
  public:
   // `encoded` is the canonical encoding of an AttributeValue.
-  explicit ValueView(absl::string_view encoded);
+  explicit ValueView(absl::string_view encoded) : encoded_(encoded) {
+    internal::RequireCanonical(encoded.size() >= 2);
+    const int tag = static_cast<uint8_t>(encoded[0]);
+    kind_ = static_cast<ValueKind>(tag >> 3);
+    if (kind_ >= ValueKind::kNull) {
+      internal::RequireCanonical(kind_ <= ValueKind::kBool && (tag & 7) == 0 &&
+                                 encoded.size() == 2);
+      payload_ = encoded.substr(1);
+    } else {
+      internal::RequireCanonical(tag >= 8 && (tag & 7) == 2);
+      payload_ = internal::ReadField(static_cast<char>(tag), &encoded);
+      internal::RequireCanonical(encoded.empty());
+    }
+  }
 
   ValueKind kind() const { return kind_; }
   absl::string_view encoded() const { return encoded_; }
 
   // kString: UTF-8; kNumber: canonical decimal text; kBinary: raw bytes.
-  absl::string_view scalar() const;
-  bool boolean() const;   // kBool
-  ItemView map() const;   // kMap
-  ListView list() const;  // kList
-  SetView set() const;    // the three sets; members in canonical order
+  absl::string_view scalar() const {
+    internal::RequireCanonical(kind_ <= ValueKind::kBinary);
+    return payload_;
+  }
+  inline bool boolean() const;   // kBool
+  inline ItemView map() const;   // kMap
+  inline ListView list() const;  // kList
+  inline SetView set() const;    // the three sets; members in canonical order
 
  private:
   absl::string_view encoded_;
@@ -77,7 +153,16 @@ class ItemView {
   bool empty() const { return encoded_.empty(); }
 
   // Stops at the first name that sorts after `name`.
-  std::optional<ValueView> Find(absl::string_view name) const;
+  std::optional<ValueView> Find(absl::string_view name) const {
+    absl::string_view rest = encoded_;
+    while (!rest.empty()) {
+      const internal::Entry entry = internal::ReadEntry(&rest);
+      const int order = internal::CompareBytes(entry.name, name);
+      if (order == 0) return ValueView(entry.value);
+      if (order > 0) break;
+    }
+    return std::nullopt;
+  }
 
   class Iterator {
    public:
@@ -88,10 +173,21 @@ class ItemView {
     using reference = AttributeView;
 
     explicit Iterator(absl::string_view rest) : rest_(rest) {}
-    AttributeView operator*() const;
-    Iterator& operator++();
+    AttributeView operator*() const {
+      absl::string_view rest = rest_;
+      const internal::Entry entry = internal::ReadEntry(&rest);
+      return {entry.name, ValueView(entry.value)};
+    }
+    Iterator& operator++() {
+      internal::ReadField(internal::kRepeatedTag, &rest_);
+      return *this;
+    }
     // The bytes of the whole entry that stands here, tag included.
-    absl::string_view encoded_entry() const;
+    absl::string_view encoded_entry() const {
+      absl::string_view rest = rest_;
+      internal::ReadField(internal::kRepeatedTag, &rest);
+      return rest_.substr(0, rest_.size() - rest.size());
+    }
     friend bool operator==(const Iterator& a, const Iterator& b) {
       return a.rest_.size() == b.rest_.size();
     }
@@ -120,8 +216,14 @@ class ListView {
     using reference = ValueView;
 
     explicit Iterator(absl::string_view rest) : rest_(rest) {}
-    ValueView operator*() const;
-    Iterator& operator++();
+    ValueView operator*() const {
+      absl::string_view rest = rest_;
+      return ValueView(internal::ReadField(internal::kRepeatedTag, &rest));
+    }
+    Iterator& operator++() {
+      internal::ReadField(internal::kRepeatedTag, &rest_);
+      return *this;
+    }
     friend bool operator==(const Iterator& a, const Iterator& b) {
       return a.rest_.size() == b.rest_.size();
     }
@@ -150,8 +252,14 @@ class SetView {
     using reference = absl::string_view;
 
     explicit Iterator(absl::string_view rest) : rest_(rest) {}
-    absl::string_view operator*() const;
-    Iterator& operator++();
+    absl::string_view operator*() const {
+      absl::string_view rest = rest_;
+      return internal::ReadField(internal::kRepeatedTag, &rest);
+    }
+    Iterator& operator++() {
+      internal::ReadField(internal::kRepeatedTag, &rest_);
+      return *this;
+    }
     friend bool operator==(const Iterator& a, const Iterator& b) {
       return a.rest_.size() == b.rest_.size();
     }
@@ -166,7 +274,30 @@ class SetView {
   absl::string_view encoded_;
 };
 
-// The item's size by DynamoDB's rule (SEMANTICS 3.1), in bytes.
+inline bool ValueView::boolean() const {
+  internal::RequireCanonical(kind_ == ValueKind::kBool);
+  return payload_[0] != 0;
+}
+
+inline ItemView ValueView::map() const {
+  internal::RequireCanonical(kind_ == ValueKind::kMap);
+  return ItemView(payload_);
+}
+
+inline ListView ValueView::list() const {
+  internal::RequireCanonical(kind_ == ValueKind::kList);
+  return ListView(payload_);
+}
+
+inline SetView ValueView::set() const {
+  internal::RequireCanonical(kind_ >= ValueKind::kStringSet &&
+                             kind_ <= ValueKind::kBinarySet);
+  return SetView(payload_);
+}
+
+// The size by DynamoDB's rule, in bytes: a name counts its UTF-8 bytes; S and B
+// their bytes; N as Number::size_in_item; NULL and BOOL 1; a set the sum of its
+// members; L and M 3, and 1 for each element beside the element itself.
 size_t SizeOf(ItemView item);
 size_t SizeOf(ValueView value);
 
