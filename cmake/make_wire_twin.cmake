@@ -8,7 +8,7 @@
 # protobuf objects (docs/adr/0002-wire-twin.md).
 #
 # It relies on how the files are written: one field per line, no Item or
-# AttributeValue inside a oneof, no service beside messages with items.
+# AttributeValue inside a oneof, a service before the messages of its file.
 file(READ ${IN} text)
 string(REPLACE "package pallet.v1;" "package pallet.wire.v1;" text "${text}")
 string(REPLACE "import \"pallet/v1/value.proto\";\n" "" text "${text}")
@@ -17,7 +17,14 @@ string(REPLACE "import \"pallet/v1/" "import \"pallet/wire/v1/" text "${text}")
 string(REGEX REPLACE "map<string, (Item|AttributeValue)>" "map<string, bytes>" text "${text}")
 string(REGEX REPLACE "\n( *)repeated (Item|AttributeValue) " "\n\\1repeated bytes " text "${text}")
 string(REGEX REPLACE "\n( *)(Item|AttributeValue) " "\n\\1optional bytes " text "${text}")
-if(text MATCHES "\nservice ")
-  message(FATAL_ERROR "${IN}: services stay with the public contract")
+# Services stay with the public contract.
+string(FIND "${text}" "\nservice " start)
+if(start GREATER -1)
+  string(SUBSTRING "${text}" 0 ${start} head)
+  string(SUBSTRING "${text}" ${start} -1 tail)
+  string(FIND "${tail}" "\n}\n" end)
+  math(EXPR end "${end} + 3")
+  string(SUBSTRING "${tail}" ${end} -1 tail)
+  set(text "${head}\n${tail}")
 endif()
 file(WRITE ${OUT} "${text}")
