@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "service/error_details.h"
+
+#include <google/rpc/error_details.pb.h>
+#include <google/rpc/status.pb.h>
+
+#include <set>
+#include <utility>
+
+#include "absl/strings/cord.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "base/check.h"
+#include "model/errors.h"
+#include "service/operation.h"
+
+namespace pallet::service {
+
+const absl::string_view kErrorDomain = "pallet";
+
+namespace {
+
+using google::protobuf::MessageLite;
+using model::Reason;
+
+constexpr absl::Duration kShutdownDelay = absl::Seconds(1);
+
+std::string Text(absl::string_view text) { return std::string(text); }
+
+std::string TypeUrl(const MessageLite& message) {
+  return absl::StrCat(kDetailPrefix, message.GetTypeName());
+}
+
+// Details in the making: a type that is there already is not added again.
+class Details {
+ public:
+  explicit Details(google::rpc::Status* status) : status_(status) {}
+
+  void Add(absl::string_view type_url, std::string bytes) {
+    if (!types_.insert(Text(type_url)).second) return;
+    google::protobuf::Any* any = status_->add_details();
+    any->set_type_url(Text(type_url));
+    any->set_value(std::move(bytes));
+  }
+  void Add(const MessageLite& detail) {
+    Add(TypeUrl(detail), detail.SerializeAsString());
+  }
+
+ private:
+  google::rpc::Status* const status_;
+  std::set<std::string> types_;
+};
+
+google::rpc::ErrorInfo InfoDetail(const model::ReasonInfo& info) {
+  google::rpc::ErrorInfo detail;
+  detail.set_reason(Text(info.name));
+  detail.set_domain(Text(kErrorDomain));
+  (*detail.mutable_metadata())["dynamodb"] = Text(info.dynamodb_name);
+  return detail;
+}
+
+google::rpc::RetryInfo RetryDetail(absl::Duration delay) {
+  google::rpc::RetryInfo detail;
+  auto* value = detail.mutable_retry_delay();
+  value->set_seconds(absl::IDivDuration(delay, absl::Seconds(1), &delay));
+  value->set_nanos(static_cast<int32_t>(absl::ToInt64Nanoseconds(delay)));
+  return detail;
+}
+
+void AddBadRequest(const std::string& message, Details* details) {
+  google::rpc::BadRequest detail;
+  detail.add_field_violations()->set_description(message);
+  details->Add(detail);
+}
+
+void AddQuotaFailure(const std::string& message, Details* details) {
+  google::rpc::QuotaFailure detail;
+  detail.add_violations()->set_description(message);
+  details->Add(detail);
+}
+
+void AddTableInfo(const std::string& message, Details* details) {
+  google::rpc::ResourceInfo detail;
+  detail.set_resource_type("table");
+  detail.set_description(message);
+  details->Add(detail);
+}
+
+void AddPreconditionFailure(const model::ReasonInfo& info,
+                            const std::string& message, Details* details) {
+  google::rpc::PreconditionFailure detail;
+  auto* violation = detail.add_violations();
+  violation->set_type(Text(info.name));
+  violation->set_description(message);
+  details->Add(detail);
+}
+
+// What the reason calls for, unless the error brought its own.
+void AddDefaults(const model::ReasonInfo& info, const std::string& message,
+                 Details* details) {
+  switch (info.reason) {
+    case Reason::kValidation:
+      return AddBadRequest(message, details);
+    case Reason::kConditionalCheckFailed:
+      return AddPreconditionFailure(info, message, details);
+    case Reason::kResourceNotFound:
+    case Reason::kResourceInUse:
+    case Reason::kTableAlreadyExists:
+      return AddTableInfo(message, details);
+    case Reason::kThrottling:
+      AddQuotaFailure(message, details);
+      return details->Add(RetryDetail(kThrottlingDelay));
+    case Reason::kLimitExceeded:
+    case Reason::kStorageFull:
+      return AddQuotaFailure(message, details);
+    case Reason::kShuttingDown:
+      return details->Add(RetryDetail(kShutdownDelay));
+    default:
+      return;
+  }
+}
+
+google::rpc::Status Convert(const absl::Status& status,
+                            absl::string_view message, bool own_details) {
+  CHECK(!status.ok());
+  const model::ReasonInfo& info = model::InfoOf(model::ReasonOf(status));
+  google::rpc::Status result;
+  result.set_code(static_cast<int>(status.code()));
+  result.set_message(Text(message));
+  Details details(&result);
+  details.Add(InfoDetail(info));
+  if (own_details) {
+    status.ForEachPayload([&](absl::string_view url, const absl::Cord& value) {
+      if (absl::StartsWith(url, kDetailPrefix)) {
+        details.Add(url, std::string(value));
+      }
+    });
+  }
+  AddDefaults(info, result.message(), &details);
+  return result;
+}
+
+}  // namespace
+
+void AddDetail(const MessageLite& detail, absl::Status* status) {
+  status->SetPayload(TypeUrl(detail), absl::Cord(detail.SerializeAsString()));
+}
+
+std::string EncodeError(const absl::Status& status) {
+  return Convert(status, status.message(), true).SerializeAsString();
+}
+
+std::string EncodeErrorForTrailers(const absl::Status& status) {
+  const absl::string_view message = TrailerMessage(status.message());
+  std::string whole = Convert(status, message, true).SerializeAsString();
+  if (whole.size() <= kMaxTrailerDetails) return whole;
+  return Convert(status, message, false).SerializeAsString();
+}
+
+absl::string_view TrailerMessage(absl::string_view message) {
+  if (message.size() <= kMaxTrailerMessage) return message;
+  size_t end = kMaxTrailerMessage;
+  while (end > 0 && (message[end] & 0xC0) == 0x80) --end;
+  return message.substr(0, end);
+}
+
+}  // namespace pallet::service
