@@ -52,6 +52,17 @@ struct Key {
 inline constexpr size_t kMaxPartitionKeyBytes = 2048;
 inline constexpr size_t kMaxSortKeyBytes = 1024;
 
+// The value as a key value; nullopt if it is no string, number or binary.
+std::optional<KeyValue> ScalarOf(ValueView value);
+
+// What a key attribute's value must keep to beside its type: not empty, within
+// the limits above. KeyOfItem and KeyOfKeyItem check it too; this is for values
+// of conditions.
+absl::Status CheckPartitionValue(const KeyAttribute& attribute,
+                                 const KeyValue& value);
+absl::Status CheckSortValue(const KeyAttribute& attribute,
+                            const KeyValue& value);
+
 // The key of a canonical item that is about to be written: present, of the
 // schema's types, not empty, within the limits above. Messages as DynamoDB's
 // for PutItem ("Missing the key <k> in the item", "Type mismatch for key ...").
@@ -60,7 +71,7 @@ absl::StatusOr<Key> KeyOfItem(const KeySchema& schema, ItemView item);
 // The key in a request's Key member: exactly the schema's attributes. Messages
 // as DynamoDB's for GetItem ("The provided key element does not match the
 // schema").
-absl::StatusOr<Key> KeyOfKeyItem(const KeySchema& schema, ItemView key);
+absl::StatusOr<Key> KeyOfKeyItem(const KeySchema& schema, ItemView key_item);
 
 // The key as a canonical Item (for LastEvaluatedKey and for messages).
 std::string EncodeKeyItem(const KeySchema& schema, const Key& key);

@@ -125,8 +125,8 @@ struct BuiltFields::Node {
   absl::Status Check(const Message& message, const std::string& path) const {
     const auto& unknown = message.GetReflection()->GetUnknownFields(message);
     if (!unknown.empty()) {
-      return FieldNotBuilt(absl::StrCat(path, message.GetDescriptor()->name(),
-                                        " number ", unknown.field(0).number()));
+      return FieldNotBuilt(
+          absl::StrCat(path, "(number ", unknown.field(0).number(), ")"));
     }
     for (const FieldDescriptor* field : refused) {
       if (IsSet(message, field)) {

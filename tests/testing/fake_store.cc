@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/testing/fake_store.h"
+
+#include <iterator>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/bytes.h"
+#include "base/check.h"
+#include "base/status_macros.h"
+#include "model/errors.h"
+#include "storage/key_codec.h"
+
+namespace pallet::testing {
+
+using storage::ChangeSeq;
+using storage::HashRange;
+using storage::KeyspaceId;
+using storage::PartitionId;
+using storage::PartitionInfo;
+using storage::RowView;
+
+namespace {
+
+using Row = FakeStoreContent::Row;
+using Rows = FakeStoreContent::Rows;
+
+RowView ViewOf(const Row& row) {
+  return {row.change_seq, row.item_size, row.item};
+}
+
+bool Holds(const PartitionInfo& partition, absl::string_view row_key) {
+  CHECK_GE(row_key.size(), storage::kRowKeyPrefixBytes);
+  return LoadU32(row_key.data()) == partition.keyspace.value() &&
+         partition.range.Contains(LoadU64(row_key.data() + sizeof(uint32_t)));
+}
+
+absl::Status NoSuchPartition(PartitionId id) {
+  return model::MakeError(model::Reason::kResourceNotFound,
+                          absl::StrCat("no partition ", id.value()));
+}
+
+class Cursor final : public storage::RowCursor {
+ public:
+  Cursor(const Rows& rows, absl::string_view begin, absl::string_view end)
+      : begin_(rows.lower_bound(std::string(begin))),
+        end_(end.empty() ? rows.end() : rows.lower_bound(std::string(end))),
+        rows_(rows),
+        at_(end_) {}
+
+  absl::Status SeekAtOrAfter(absl::string_view row_key) override {
+    at_ = rows_.lower_bound(std::string(row_key));
+    if (IsBefore(at_, begin_)) at_ = begin_;
+    if (!IsBefore(at_, end_)) at_ = end_;
+    return absl::OkStatus();
+  }
+
+  absl::Status SeekAtOrBefore(absl::string_view row_key) override {
+    at_ = rows_.upper_bound(std::string(row_key));
+    if (!IsBefore(at_, end_)) at_ = end_;
+    if (!IsBefore(begin_, at_)) {
+      at_ = end_;
+    } else {
+      --at_;
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status Next() override {
+    CHECK(Valid());
+    ++at_;
+    return absl::OkStatus();
+  }
+
+  absl::Status Previous() override {
+    CHECK(Valid());
+    at_ = at_ == begin_ ? end_ : std::prev(at_);
+    return absl::OkStatus();
+  }
+
+  bool Valid() const override { return at_ != end_; }
+  absl::string_view key() const override { return at_->first; }
+  RowView row() const override { return ViewOf(at_->second); }
+
+ private:
+  bool IsBefore(Rows::const_iterator a, Rows::const_iterator b) const {
+    if (a == b || a == rows_.end()) return false;
+    return b == rows_.end() || a->first < b->first;
+  }
+
+  const Rows::const_iterator begin_;
+  const Rows::const_iterator end_;
+  const Rows& rows_;
+  Rows::const_iterator at_;
+};
+
+class Reader final : public storage::ReadTransaction {
+ public:
+  explicit Reader(const Rows& rows) : rows_(rows) {}
+
+  absl::StatusOr<std::optional<RowView>> Get(
+      absl::string_view row_key) override {
+    const auto row = rows_.find(std::string(row_key));
+    if (row == rows_.end()) return std::nullopt;
+    return ViewOf(row->second);
+  }
+
+  std::unique_ptr<storage::RowCursor> Cursor(absl::string_view begin,
+                                             absl::string_view end) override {
+    return std::make_unique<testing::Cursor>(rows_, begin, end);
+  }
+
+ private:
+  const Rows& rows_;
+};
+
+// Collects effects over the rows as they are.
+class Writer final : public storage::WriteContext {
+ public:
+  Writer(Rows& rows, PartitionInfo& partition)
+      : rows_(rows), partition_(partition) {}
+
+  absl::StatusOr<std::optional<RowView>> Get(
+      absl::string_view row_key) override {
+    const auto effect = effects_.find(std::string(row_key));
+    if (effect != effects_.end()) {
+      if (!effect->second.has_value()) return std::nullopt;
+      return ViewOf(*effect->second);
+    }
+    return Reader(rows_).Get(row_key);
+  }
+
+  void Put(absl::string_view row_key, absl::string_view item_bytes,
+           uint32_t item_size) override {
+    CHECK(Holds(partition_, row_key));
+    effects_[std::string(row_key)] =
+        Row{change_seq(), item_size, std::string(item_bytes)};
+  }
+
+  void Delete(absl::string_view row_key) override {
+    CHECK(Holds(partition_, row_key));
+    effects_[std::string(row_key)] = std::nullopt;
+  }
+
+  ChangeSeq change_seq() const override {
+    return ChangeSeq(partition_.change_seq.value() + 1);
+  }
+
+  void Apply() {
+    if (!effects_.empty()) partition_.change_seq = change_seq();
+    for (auto& [key, row] : effects_) {
+      if (const auto old = rows_.find(key); old != rows_.end()) {
+        --partition_.item_count;
+        partition_.item_bytes -= old->second.item_size;
+        rows_.erase(old);
+      }
+      if (!row.has_value()) continue;
+      ++partition_.item_count;
+      partition_.item_bytes += row->item_size;
+      rows_[key] = std::move(*row);
+    }
+  }
+
+ private:
+  Rows& rows_;
+  PartitionInfo& partition_;
+  std::map<std::string, std::optional<Row>> effects_;
+};
+
+}  // namespace
+
+class FakeStore final : public storage::Store {
+ public:
+  FakeStore(FakeDisk* disk, std::shared_ptr<FakeStoreContent> content)
+      : disk_(disk), content_(std::move(content)) {}
+
+  absl::Status Submit(std::unique_ptr<storage::RowWrite> write) override {
+    RETURN_IF_ERROR(disk_->Refusal());
+    absl::Status decided;
+    {
+      absl::MutexLock lock(&content_->mutex);
+      const auto partition = content_->partitions.find(write->partition());
+      if (partition == content_->partitions.end()) {
+        return NoSuchPartition(write->partition());
+      }
+      Writer writer(content_->rows, partition->second);
+      decided = write->Decide(writer);
+      if (decided.ok()) writer.Apply();
+      ++content_->metrics.writes;
+    }
+    write->Done(decided);
+    return absl::OkStatus();
+  }
+
+  absl::Status Read(absl::FunctionRef<absl::Status(storage::ReadTransaction&)>
+                        body) override {
+    absl::ReaderMutexLock lock(&content_->mutex);
+    Reader reader(content_->rows);
+    return body(reader);
+  }
+
+  absl::Status CreatePartition(PartitionId id, KeyspaceId keyspace,
+                               HashRange range) override {
+    RETURN_IF_ERROR(disk_->Step("create a partition"));
+    absl::MutexLock lock(&content_->mutex);
+    PartitionInfo partition;
+    partition.id = id;
+    partition.keyspace = keyspace;
+    partition.range = range;
+    const auto [at, made] = content_->partitions.emplace(id, partition);
+    if (!made &&
+        (at->second.keyspace != keyspace || !(at->second.range == range))) {
+      return absl::AlreadyExistsError(
+          absl::StrCat("another partition ", id.value()));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status DropPartition(PartitionId id) override {
+    RETURN_IF_ERROR(disk_->Step("drop a partition"));
+    absl::MutexLock lock(&content_->mutex);
+    const auto partition = content_->partitions.find(id);
+    if (partition == content_->partitions.end()) return NoSuchPartition(id);
+    for (auto row = content_->rows.begin(); row != content_->rows.end();) {
+      row = Holds(partition->second, row->first) ? content_->rows.erase(row)
+                                                 : std::next(row);
+    }
+    content_->partitions.erase(partition);
+    return absl::OkStatus();
+  }
+
+  std::vector<PartitionInfo> Partitions() override {
+    absl::ReaderMutexLock lock(&content_->mutex);
+    std::vector<PartitionInfo> partitions;
+    for (const auto& [id, info] : content_->partitions) {
+      partitions.push_back(info);
+    }
+    return partitions;
+  }
+
+  absl::StatusOr<PartitionInfo> Partition(PartitionId id) override {
+    absl::ReaderMutexLock lock(&content_->mutex);
+    const auto partition = content_->partitions.find(id);
+    if (partition == content_->partitions.end()) return NoSuchPartition(id);
+    return partition->second;
+  }
+
+  absl::Status Checkpoint() override { return absl::OkStatus(); }
+  absl::Status Verify() override { return absl::OkStatus(); }
+  absl::Status Health() override { return disk_->Refusal(); }
+
+  storage::StoreMetrics Metrics() override {
+    absl::ReaderMutexLock lock(&content_->mutex);
+    return content_->metrics;
+  }
+
+ private:
+  FakeDisk* const disk_;
+  // Shared because the disk keeps it for the next store on this directory.
+  const std::shared_ptr<FakeStoreContent> content_;
+};
+
+absl::StatusOr<std::unique_ptr<storage::Store>> FakeDisk::Open(
+    const storage::StoreOptions& options) {
+  RETURN_IF_ERROR(Step("open a store"));
+  absl::MutexLock lock(&mutex_);
+  std::shared_ptr<FakeStoreContent>& content = contents_[options.directory];
+  if (content == nullptr) content = std::make_shared<FakeStoreContent>();
+  return std::make_unique<FakeStore>(this, content);
+}
+
+void FakeDisk::CrashAfter(int operations) {
+  absl::MutexLock lock(&mutex_);
+  limit_ = operations;
+  operations_ = 0;
+}
+
+int FakeDisk::operations() const {
+  absl::MutexLock lock(&mutex_);
+  return operations_;
+}
+
+void FakeDisk::RefuseWrites(absl::Status refusal) {
+  absl::MutexLock lock(&mutex_);
+  refusal_ = std::move(refusal);
+}
+
+absl::Status FakeDisk::Step(absl::string_view what) {
+  absl::MutexLock lock(&mutex_);
+  if (++operations_ > limit_ && limit_ >= 0) {
+    return absl::UnavailableError(absl::StrCat("crashed, cannot ", what));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status FakeDisk::Refusal() const {
+  absl::MutexLock lock(&mutex_);
+  return refusal_;
+}
+
+}  // namespace pallet::testing
