@@ -5,14 +5,7 @@
 // A pin (lmdb.h) holds the state of the last checkpoint, so that none of its
 // pages is written again. Only the two meta pages are: those are saved in the
 // checkpoint file. Whatever a crash does to later pages, writing the meta pages
-// back gives that state, and the log the rest.
-//
-//   file  := magic "PALLETCP" | format u32 = 1 | image uuid 16 | number u64 |
-//            page size u32 | meta page | meta page | log frame u64 |
-//            count u32 | group* | checksum u64 (XXH3-64 of all before it)
-//   group := partition u64 | applied index u64 | applied term u64 | term u64 |
-//            vote u64 | commit u64 | truncated index u64 | truncated term u64 |
-//            change seq u64 | count u32 | member u64*
+// back gives that state, and the log the rest. The file: checkpoint_file.h.
 //
 //   writer thread (between commits)     | another thread
 //   Begin: pin the state, copy the meta |
@@ -35,50 +28,29 @@
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
-#include "storage/ids.h"
+#include "base/file.h"
+#include "storage/checkpoint_file.h"
 #include "storage/image.h"
 #include "storage/lmdb.h"
 
 namespace pallet::storage {
 
-// A partition's replication state at the checkpoint. One copy uses `partition`,
-// `applied_index` and `change_seq`.
-struct CheckpointGroup {
-  PartitionId partition;
-  uint64_t applied_index = 0, applied_term = 0;
-  uint64_t term = 0, vote = 0, commit = 0;
-  uint64_t truncated_index = 0, truncated_term = 0;
-  ChangeSeq change_seq;
-  std::vector<uint64_t> members;
-
-  friend bool operator==(const CheckpointGroup&,
-                         const CheckpointGroup&) = default;
-};
-
-// What the store says of the state it pins.
-struct CheckpointContents {
-  uint64_t log_frame = 0;  // the last frame whose effects the image has
-  std::vector<CheckpointGroup> groups;
-
-  friend bool operator==(const CheckpointContents&,
-                         const CheckpointContents&) = default;
-};
-
 struct CheckpointOptions {
-  std::string directory;  // the store's: `checkpoint` and `image/` are in it
+  std::string directory =
+      {};  // the store's: `checkpoint` and `image/` are in it
+  FileSystem* file_system = FileSystem::Real();
   uint64_t map_size = uint64_t{1} << 40;
   uint32_t max_readers = 512;
   // No checkpoint there: make a new, empty image (and remove a half-made one).
   // Say so only if the log is empty too. Otherwise that is kDataLoss.
   bool may_create = false;
-  std::string new_uuid;  // 16 random bytes, for a new image
+  std::string new_uuid = {};  // kImageUuidBytes random bytes, for a new image
 };
 
 class Checkpoints;
@@ -126,12 +98,17 @@ class Checkpoints {
     CheckpointContents contents;
   };
 
-  Checkpoints(Image* image, std::string directory)
-      : image_(image), directory_(std::move(directory)) {}
-  absl::Status Write(const Pinned& pinned, uint64_t number) const;
+  Checkpoints(FileSystem* file_system, const std::string& directory,
+              Image* image);
+  static absl::StatusOr<OpenedImage> Create(const CheckpointOptions& options);
+  static absl::StatusOr<OpenedImage> Recover(const CheckpointOptions& options);
+  absl::Status BringToDisk(const Pinned& pinned, uint64_t number,
+                           absl::FunctionRef<absl::Status()> sync_log);
+  void StartCounting(uint64_t commit_id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
+  FileSystem* const file_system_;
+  const std::string path_;
   Image* const image_;
-  const std::string directory_;
 
   mutable absl::Mutex mutex_;
   lmdb::Pin current_ ABSL_GUARDED_BY(mutex_);  // of the file on the disk

@@ -35,6 +35,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "storage/databases.h"
+#include "storage/entry.h"
 #include "storage/lmdb.h"
 #include "storage/long_key.h"
 #include "storage/store.h"
@@ -44,7 +45,7 @@ namespace pallet::storage {
 class Image;
 
 struct ImageOptions {
-  std::string directory;  // exists; the files in it are the image's own
+  std::string directory = {};  // exists; the files in it are the image's own
   uint64_t map_size = uint64_t{1} << 40;
   uint32_t max_readers = 512;  // then Read waits: see lmdb::Environment
 };
@@ -126,6 +127,9 @@ class ImageWrite {
   absl::Status DeleteRange(DatabaseId database, absl::string_view begin,
                            absl::string_view end);
 
+  // One of the three above.
+  absl::Status Apply(const Effect& effect);
+
   // As this write sees it.
   absl::StatusOr<std::optional<absl::string_view>> Get(DatabaseId database,
                                                        absl::string_view key);
@@ -134,6 +138,7 @@ class ImageWrite {
 
  private:
   friend class Image;
+  absl::Status DeleteRows(absl::string_view begin, absl::string_view end);
   ImageWrite(const Image* image, lmdb::WriteTransaction transaction)
       : image_(image), transaction_(std::move(transaction)) {}
 

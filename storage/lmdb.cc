@@ -2,10 +2,10 @@
 #include "storage/lmdb.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <lmdb.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "absl/cleanup/cleanup.h"
@@ -72,10 +72,6 @@ uint64_t CommitOfMetaPage(const char* page) {
   uint64_t id;
   std::memcpy(&id, page + kOffset, sizeof(id));
   return id;
-}
-
-absl::Status ErrnoError(absl::string_view attempt, const std::string& file) {
-  return Error(errno, absl::StrCat(attempt, " ", file));
 }
 
 }  // namespace
@@ -224,6 +220,12 @@ Pin::~Pin() {
 
 // --- Environment ---
 
+uint64_t MetaPages::commit_id() const {
+  CHECK_EQ(bytes.size(), 2 * size_t{page_size});
+  return std::max(CommitOfMetaPage(bytes.data()),
+                  CommitOfMetaPage(bytes.data() + page_size));
+}
+
 absl::StatusOr<std::unique_ptr<Environment>> Environment::Open(
     const Options& options) {
   CHECK(!options.directory.empty());
@@ -306,7 +308,7 @@ absl::StatusOr<WriteTransaction> Environment::BeginWrite() {
   return WriteTransaction(this, transaction);
 }
 
-absl::StatusOr<Pin> Environment::PinLatest() {
+absl::StatusOr<Pin> Environment::PinLatest() const {
   Pin pin;
   RETURN_IF_ERROR(Result(
       mdb_txn_begin(environment_, nullptr, MDB_RDONLY, &pin.transaction_),
@@ -335,21 +337,15 @@ absl::StatusOr<MetaPages> Environment::ReadMetaPages(const Pin& pin) const {
   return pages;
 }
 
-absl::Status Environment::RestoreMetaPages(const std::string& directory,
+absl::Status Environment::RestoreMetaPages(FileSystem* file_system,
+                                           const std::string& directory,
                                            const MetaPages& pages) {
   CHECK_EQ(pages.bytes.size(), 2 * size_t{pages.page_size});
-  const std::string file = DataFile(directory);
-  const int descriptor = open(file.c_str(), O_WRONLY | O_CLOEXEC);
-  if (descriptor < 0) return ErrnoError("opening", file);
-  absl::Cleanup close_file = [&] { close(descriptor); };
-  const ssize_t written =
-      pwrite(descriptor, pages.bytes.data(), pages.bytes.size(), 0);
-  if (written != static_cast<ssize_t>(pages.bytes.size())) {
-    if (written >= 0) errno = ENOSPC;
-    return ErrnoError("writing the meta pages of", file);
-  }
-  if (fsync(descriptor) != 0) return ErrnoError("syncing", file);
-  return absl::OkStatus();
+  ASSIGN_OR_RETURN(
+      const std::unique_ptr<File> file,
+      file_system->Open(DataFile(directory), OpenMode::kReadWrite));
+  RETURN_IF_ERROR(file->Write(0, pages.bytes));
+  return file->Sync();
 }
 
 uint32_t Environment::SystemPageSize() {
@@ -366,22 +362,23 @@ Usage Environment::usage() const {
           .allocated_pages = info.me_last_pgno + 1};
 }
 
-absl::StatusOr<uint64_t> Environment::PagesFreedAfter(uint64_t commit_id) {
-  ASSIGN_OR_RETURN(ReadTransaction read, BeginRead());
+absl::StatusOr<FreedPages> Environment::PagesFreedAfter(
+    uint64_t commit_id) const {
+  ASSIGN_OR_RETURN(const Pin now, PinLatest());
   MDB_cursor* cursor;
-  RETURN_IF_ERROR(Result(mdb_cursor_open(read.transaction_, kFreeList, &cursor),
+  RETURN_IF_ERROR(Result(mdb_cursor_open(now.transaction_, kFreeList, &cursor),
                          "free list"));
   absl::Cleanup close_cursor = [&] { mdb_cursor_close(cursor); };
   size_t first = commit_id + 1;
   MDB_val key = {sizeof(first), &first};
   MDB_val numbers;  // their count, then the numbers
-  uint64_t freed = 0;
+  FreedPages freed = {.newest_commit = now.id()};
   int code = mdb_cursor_get(cursor, &key, &numbers, MDB_SET_RANGE);
   for (; code == MDB_SUCCESS;
        code = mdb_cursor_get(cursor, &key, &numbers, MDB_NEXT)) {
     size_t count;
     std::memcpy(&count, numbers.mv_data, sizeof(count));
-    freed += count;
+    freed.pages += count;
   }
   if (code != MDB_NOTFOUND) return Error(code, "reading the free list");
   return freed;

@@ -40,6 +40,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
+#include "base/file.h"
 
 struct MDB_env;
 struct MDB_txn;
@@ -195,6 +196,14 @@ class Pin {
 struct MetaPages {
   uint32_t page_size = 0;
   std::string bytes;  // 2 * page_size
+
+  // The newest commit they tell of. REQUIRES: bytes.size() == 2 * page_size.
+  uint64_t commit_id() const;
+};
+
+struct FreedPages {
+  uint64_t pages = 0;
+  uint64_t newest_commit = 0;  // counted up to here
 };
 
 struct Usage {
@@ -225,7 +234,7 @@ class Environment {
   absl::StatusOr<WriteTransaction> BeginWrite();
 
   // Holds the last commit. At most four at once, beside the readers.
-  absl::StatusOr<Pin> PinLatest();
+  absl::StatusOr<Pin> PinLatest() const;
 
   // Everything committed before the call is on the disk when it returns OK.
   // After an error nothing is known of any unsynced page, ever.
@@ -236,7 +245,8 @@ class Environment {
 
   // Puts saved meta pages back into the closed environment in `directory`, and
   // syncs: the next Open sees the state they tell of.
-  static absl::Status RestoreMetaPages(const std::string& directory,
+  static absl::Status RestoreMetaPages(FileSystem* file_system,
+                                       const std::string& directory,
                                        const MetaPages& pages);
 
   // The page size an environment made on this machine has.
@@ -246,7 +256,7 @@ class Environment {
 
   // How many pages commits after `commit_id` took out of use. Costs one look-up
   // per such commit.
-  absl::StatusOr<uint64_t> PagesFreedAfter(uint64_t commit_id);
+  absl::StatusOr<FreedPages> PagesFreedAfter(uint64_t commit_id) const;
 
  private:
   friend class ReadTransaction;

@@ -19,12 +19,11 @@
 //   2. Link ids count up from 1 and are never used again; the next one is the
 //      row kNextLink of `meta`.
 //
-// Pure bookkeeping within the caller's transaction; threads as there. On disk
-// since format 1.
+// row_cursor.h walks them. Pure bookkeeping within the caller's transaction;
+// threads as there. On disk since format 1.
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 
@@ -32,7 +31,6 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "storage/lmdb.h"
-#include "storage/store.h"
 
 namespace pallet::storage {
 
@@ -62,13 +60,6 @@ absl::Status PutRow(lmdb::WriteTransaction& transaction,
 absl::Status DeleteRow(lmdb::WriteTransaction& transaction,
                        const RowDatabases& databases,
                        absl::string_view row_key);
-
-// Rows with begin <= key < end; an empty end is the end of the database. Must
-// be gone before the transaction, and before its next change.
-std::unique_ptr<RowCursor> OpenRowCursor(const lmdb::Transaction& transaction,
-                                         const RowDatabases& databases,
-                                         absl::string_view begin,
-                                         absl::string_view end);
 
 // Invariants 1 and 2, and every checksum. kDataLoss names the first breach.
 absl::Status VerifyRows(const lmdb::Transaction& transaction,

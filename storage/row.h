@@ -18,8 +18,10 @@
 
 namespace pallet::storage {
 
+inline constexpr size_t kRowHeaderBytes = 14;
+
 struct RowView {
-  ChangeSeq change_seq;
+  ChangeSeq change_seq = {};
   uint32_t item_size = 0;  // by DynamoDB's rule, bytes
   absl::string_view item;  // canonical Item bytes; borrowed
 };

@@ -3,8 +3,8 @@
 
 #include <fstream>
 #include <string>
-#include <thread>
 
+#include "base/thread.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "model/errors.h"
@@ -141,14 +141,14 @@ TEST_F(LmdbTest, AReaderBeyondTheBoundWaitsForOneToEnd) {
   first.emplace(environment_->BeginRead());
   bool ended = false;
   std::string seen;
-  std::thread second([&] {
+  Thread second("second reader", [&] {
     auto read = environment_->BeginRead();
     EXPECT_TRUE(ended);
     seen = std::string(**read->Get(database_, "a"));
   });
   ended = true;
   first.reset();
-  second.join();
+  second.Join();
   EXPECT_EQ(seen, "1");
 }
 
@@ -164,18 +164,20 @@ TEST_F(LmdbTest, APinKeepsItsPagesAndTheMetaPagesBringItBack) {
     auto saved = environment_->ReadMetaPages(*pin);
     ASSERT_TRUE(saved.ok());
     pages = *saved;
-    EXPECT_EQ(environment_->PagesFreedAfter(pin->id()).value(), 0u);
+    EXPECT_EQ(environment_->PagesFreedAfter(pin->id())->pages, 0u);
     for (int round = 0; round < 5; ++round) {
       for (int i = 0; i < 200; ++i) {
         ASSERT_TRUE(
             Put("key" + std::to_string(i), std::string(1000, 'b')).ok());
       }
     }
-    EXPECT_GT(environment_->PagesFreedAfter(pin->id()).value(), 1000u);
+    EXPECT_GT(environment_->PagesFreedAfter(pin->id())->pages, 1000u);
     EXPECT_EQ(Get("key7"), std::string(1000, 'b'));
   }
   environment_.reset();
-  ASSERT_TRUE(Environment::RestoreMetaPages(directory_.path(), pages).ok());
+  ASSERT_TRUE(Environment::RestoreMetaPages(FileSystem::Real(),
+                                            directory_.path(), pages)
+                  .ok());
   Open();
   for (int i = 0; i < 200; ++i) {
     ASSERT_EQ(Get("key" + std::to_string(i)), std::string(1000, 'a'));
