@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// PartitionHost: the tables of a data directory and the stores that hold their
+// partitions, in one copy. The service finds tables here, and hands in reads
+// and writes of their partitions without knowing where they run.
+//
+//   ASSIGN_OR_RETURN(auto host, PartitionHost::Open({.data_directory = dir,
+//                                   .open_store = storage::Store::Open}));
+//   cluster::TablePtr table = host->FindTable("cities");
+//   const TablePartition& partition = table->PartitionOf(hash);
+//   RETURN_IF_ERROR(host->Submit(partition, std::move(write)));
+//
+// What always holds:
+//   1. The catalog is changed first, and durably; partitions are made and
+//      dropped after it, idempotently. Open finishes what a crash interrupted:
+//      it makes the partitions of a table that was being created, and drops
+//      partitions the catalog no longer knows.
+//   2. A table is in the map only when all its partitions are in their stores.
+//   3. A partition that ought to be there and is not, or one whose number the
+//      catalog never gave out, is damage: Open refuses with kDataLoss.
+//
+// Thread-safe. Table operations wait for the disk and run one after another:
+// call them from the control path. FindTable, map, Submit and Read take no lock
+// that they hold.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "cluster/partition_map.h"
+#include "storage/store.h"
+
+namespace pallet::storage::v1 {
+class PartitionRecord;
+}
+
+namespace pallet::cluster {
+
+class Catalog;
+class NodeDirectory;
+
+using StoreOpener =
+    std::function<absl::StatusOr<std::unique_ptr<storage::Store>>(
+        storage::StoreOptions)>;
+
+struct PartitionHostOptions {
+  std::string data_directory = {};
+  StoreOpener open_store = {};  // storage::Store::Open, or a test's own
+  // For a directory made now; later it is what it was made with.
+  uint32_t store_count = 4;
+  // 0: as many as there are stores.
+  uint32_t partitions_per_table = 0;
+  // For every store; the directory is filled in.
+  storage::StoreOptions store = {};
+  FileSystem* file_system = FileSystem::Real();
+  Clock* clock = Clock::Real();
+  Logger* logger = Logger::Real();
+};
+
+// By DynamoDB's measure; exact for what is durable now.
+struct TableCounts {
+  uint64_t items = 0;
+  uint64_t bytes = 0;
+};
+
+class PartitionHost {
+ public:
+  // Takes the directory (makes it if it is not there), recovers the stores side
+  // by side and finishes what was interrupted. kFailedPrecondition if another
+  // process has it or a newer version wrote it; kDataLoss if it is damaged.
+  static absl::StatusOr<std::unique_ptr<PartitionHost>> Open(
+      PartitionHostOptions options);
+  PartitionHost(const PartitionHost&) = delete;
+  PartitionHost& operator=(const PartitionHost&) = delete;
+  // Closes the stores side by side. REQUIRES: nobody uses it any more.
+  ~PartitionHost();
+
+  // Null if there is no such table.
+  TablePtr FindTable(absl::string_view name) const;
+  std::shared_ptr<const PartitionMap> map() const;
+  // Of the placement hash (storage::PlacementHash).
+  uint64_t hash_seed() const;
+
+  // As Store::Submit. REQUIRES: write->partition() == partition.id.
+  absl::Status Submit(const TablePartition& partition,
+                      std::unique_ptr<storage::RowWrite> write);
+
+  // As Store::Read, on a state not older than any write of this partition that
+  // was answered before the call.
+  absl::Status Read(
+      const TablePartition& partition,
+      absl::FunctionRef<absl::Status(storage::ReadTransaction&)> body);
+
+  // The table as `definition` has it, ACTIVE and durable on return; id,
+  // keyspace, uuid, state and time of creation are filled in.
+  // kTableAlreadyExists if there is one of that name. After another error there
+  // is no such table, or (kOutcomeUnknown) there may be one after a new start.
+  absl::StatusOr<TablePtr> CreateTable(storage::v1::TableRecord definition)
+      ABSL_LOCKS_EXCLUDED(control_mutex_);
+
+  // Durable on return. `change` may not touch name, id or keyspace; if it
+  // returns an error, nothing is changed and that error is returned.
+  // kResourceNotFound if there is no such table.
+  absl::StatusOr<TablePtr> UpdateTable(
+      absl::string_view name,
+      absl::FunctionRef<absl::Status(storage::v1::TableRecord&)> change)
+      ABSL_LOCKS_EXCLUDED(control_mutex_);
+
+  // Durable on return: the table is gone, its name free, its rows are removed
+  // in the background. `check` may refuse. Returns the table as it was.
+  absl::StatusOr<TablePtr> DeleteTable(
+      absl::string_view name,
+      absl::FunctionRef<absl::Status(const storage::v1::TableRecord&)> check)
+      ABSL_LOCKS_EXCLUDED(control_mutex_);
+
+  absl::StatusOr<TableCounts> CountsOf(const Table& table);
+
+  // For metrics, health and maintenance: not the way to a table's rows.
+  uint32_t store_count() const { return stores_.size(); }
+  storage::Store& store(StoreId id) { return *stores_[id.value()]; }
+
+ private:
+  explicit PartitionHost(PartitionHostOptions options);
+
+  absl::Status OpenDirectory();
+  absl::Status OpenStores();
+  absl::Status Reconcile() ABSL_EXCLUSIVE_LOCKS_REQUIRED(control_mutex_);
+  absl::Status CheckKnown(StoreId store, const storage::PartitionInfo& found,
+                          const storage::v1::PartitionRecord* record);
+  absl::Status MakePartitions(const Table& table);
+  void DropPartitions(const Table& table);
+  std::vector<StoreId> PlacePartitions(uint32_t count) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(control_mutex_);
+  void Publish(absl::string_view name, TablePtr table);
+
+  const PartitionHostOptions options_;
+  // In the order they are made; the stores go before the lock on the directory.
+  std::unique_ptr<NodeDirectory> directory_;
+  std::unique_ptr<Catalog> catalog_;
+  std::vector<std::unique_ptr<storage::Store>> stores_;
+
+  // Lock order: control_mutex_, then map_mutex_.
+  absl::Mutex control_mutex_;  // one table operation at a time
+  mutable absl::Mutex map_mutex_;
+  // Shared because readers keep it while the next one is put in its place.
+  std::shared_ptr<const PartitionMap> map_ ABSL_GUARDED_BY(map_mutex_);
+};
+
+}  // namespace pallet::cluster

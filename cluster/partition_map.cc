@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cluster/partition_map.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+
+namespace pallet::cluster {
+
+using storage::HashRange;
+
+const TablePartition& Table::PartitionOf(uint64_t hash) const {
+  const auto after = std::upper_bound(
+      partitions.begin(), partitions.end(), hash,
+      [](uint64_t h, const TablePartition& p) { return h < p.range.first; });
+  CHECK(after != partitions.begin()) << "table " << name << " has a gap";
+  return *std::prev(after);
+}
+
+PartitionMap::PartitionMap(std::vector<TablePtr> tables, uint64_t version)
+    : tables_(std::move(tables)), version_(version) {
+  std::sort(
+      tables_.begin(), tables_.end(),
+      [](const TablePtr& a, const TablePtr& b) { return a->name < b->name; });
+  by_name_.reserve(tables_.size());
+  for (size_t i = 0; i < tables_.size(); ++i) {
+    CHECK(by_name_.emplace(tables_[i]->name, i).second) << tables_[i]->name;
+  }
+}
+
+TablePtr PartitionMap::Find(absl::string_view name) const {
+  const auto at = by_name_.find(name);
+  return at == by_name_.end() ? nullptr : tables_[at->second];
+}
+
+std::shared_ptr<const PartitionMap> PartitionMap::With(absl::string_view name,
+                                                       TablePtr table) const {
+  std::vector<TablePtr> tables;
+  tables.reserve(tables_.size() + 1);
+  for (const TablePtr& old : tables_) {
+    if (old->name != name) tables.push_back(old);
+  }
+  if (table != nullptr) tables.push_back(std::move(table));
+  return std::make_shared<PartitionMap>(std::move(tables), version_ + 1);
+}
+
+std::vector<HashRange> EvenRanges(uint32_t count) {
+  CHECK_GT(count, 0u);
+  const auto boundary = [count](uint32_t i) -> uint64_t {
+    return (static_cast<unsigned __int128>(i) << 64) / count;
+  };
+  std::vector<HashRange> ranges;
+  for (uint32_t i = 0; i < count; ++i) {
+    // The last boundary is 2^64, whose predecessor is the last hash.
+    ranges.push_back({boundary(i), boundary(i + 1) - 1});
+  }
+  return ranges;
+}
+
+}  // namespace pallet::cluster

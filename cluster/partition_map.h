@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// PartitionMap: which tables there are, and which partition and store hold a
+// row. A snapshot: whoever has it sees one state for as long as he likes. The
+// partition host makes a new one for each change of a table.
+//
+// What holds for every table in it: its partitions stand in the order of their
+// ranges, and the ranges cover each hash once. Immutable; thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/string_view.h"
+#include "base/strong_id.h"
+#include "model/key.h"
+#include "storage/ids.h"
+
+namespace pallet::storage::v1 {
+class TableRecord;
+}
+
+namespace pallet::cluster {
+
+struct TableIdTag;
+using TableId = StrongId<TableIdTag, uint64_t>;
+
+// The number of a store of this node, from 0.
+struct StoreIdTag;
+using StoreId = StrongId<StoreIdTag, uint32_t>;
+
+struct TablePartition {
+  storage::PartitionId id;
+  storage::HashRange range;
+  uint64_t epoch = 0;
+  StoreId store;
+
+  friend bool operator==(const TablePartition&,
+                         const TablePartition&) = default;
+};
+
+struct Table {
+  TableId id;
+  std::string name;
+  storage::KeyspaceId keyspace;
+  model::KeySchema key;
+  std::vector<TablePartition> partitions;
+  // What else the catalog says of it (pallet/storage/v1/catalog.proto). Shared
+  // with the tables of other snapshots.
+  std::shared_ptr<const storage::v1::TableRecord> record;
+
+  const TablePartition& PartitionOf(uint64_t hash) const;
+};
+
+// Shared because requests hold on to a table while the map moves on.
+using TablePtr = std::shared_ptr<const Table>;
+
+class PartitionMap {
+ public:
+  // REQUIRES: `tables` have different names and partitions as said above.
+  PartitionMap(std::vector<TablePtr> tables, uint64_t version);
+
+  // Null if there is no such table.
+  TablePtr Find(absl::string_view name) const;
+
+  // Sorted by name.
+  const std::vector<TablePtr>& tables() const { return tables_; }
+
+  // Grows with each change while the process lives.
+  uint64_t version() const { return version_; }
+
+  // The map after a table came or changed, or (null) went.
+  std::shared_ptr<const PartitionMap> With(absl::string_view name,
+                                           TablePtr table) const;
+
+ private:
+  std::vector<TablePtr> tables_;
+  absl::flat_hash_map<absl::string_view, size_t> by_name_;  // into tables_
+  uint64_t version_;
+};
+
+// `count` ranges of almost equal width that cover each hash once.
+// REQUIRES: count > 0.
+std::vector<storage::HashRange> EvenRanges(uint32_t count);
+
+}  // namespace pallet::cluster
