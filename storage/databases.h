@@ -5,16 +5,16 @@
 //   database    key                                             value
 //   meta        name                                            see image.cc
 //   items       keyspace u32 | hash u64 | partition | sort?     row (row.h)
-//   long_keys   keyspace u32 | hash u64 | link u64 | rest       row
-//   (long_key.h) changes     lineage u64 | change seq u64 change record expiry
-//   keyspace u32 | epoch seconds u64 | hash u64 |
+//   long_keys   keyspace u32 | hash u64 | link u64 | rest       row (long_key.h)
+//   changes     lineage u64 | change seq u64                    change record
+//   expiry      keyspace u32 | epoch seconds u64 | hash u64 |
 //               sha256(row key)                                 row key
 //   cursors     index partition u64 | source lineage u64        seq, sealed
 //   partitions  partition u64                                   partition state
 //   locks       keyspace u32 | hash u64 | sha256(row key)       prepared write
 //   txns        keyspace u32 | hash u64 | token                 ledger record
-//   tokens      keyspace u32 | hash u64 | token                 reply
-//   remembered collections keyspace u32 | hash u64 | partition bytes
+//   tokens      keyspace u32 | hash u64 | token                 remembered reply
+//   collections keyspace u32 | hash u64 | partition             bytes
 //
 // Integers are big endian, so that key order is numeric order. `items` is one
 // logical database with `long_keys`: whoever uses the image sees row keys of

@@ -4,13 +4,11 @@
 //
 //   row key   := keyspace u32 | hash u64 | partition | sort?      (big endian)
 //   partition := value                     -- if at most 64 bytes
-//              | 0x7F sha256(value)        -- otherwise: equality is all it
-//              needs
+//              | 0x7F sha256(value)   -- otherwise: equality is all it needs
 //   sort      := value
 //   value     := 0x01 string | 0x02 number | 0x03 binary
-//   string, binary := (byte | 0x00 0xFF)* 0x00 0x00   -- zeros escaped, so that
-//                                                        no key is a prefix of
-//                                                        another
+//   string, binary := (byte | 0x00 0xFF)* 0x00 0x00
+//                     -- zeros escaped, so that no key is a prefix of another
 //   number    := model::Number's ordered bytes (number.h)
 //
 // Invariants, for sort parts of one type: (1) Decode(Encode(v)) == v.

@@ -2,8 +2,7 @@
 //
 // A stored row of the items database.
 //
-//   row    := format u8 = 1 | flags u8 = 0 | change seq u64 | size u32 | item
-//   bytes
+//   row := format u8 = 1 | flags u8 = 0 | change seq u64 | size u32 | item
 //
 // (big endian). The image adds a checksum over key and row and checks it on
 // each read (image.h); here the bytes are sound. On disk since format 1.
