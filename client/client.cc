@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "client/client.h"
+
+#include <utility>
+
+#include "absl/synchronization/notification.h"
+#include "base/status_macros.h"
+#include "client/remote_connection.h"
+
+namespace pallet {
+namespace {
+
+template <typename Request>
+absl::StatusOr<ResponseOf<Request>> Wait(Connection& connection,
+                                         const Request& request,
+                                         const CallOptions& options) {
+  absl::StatusOr<ResponseOf<Request>> answer;
+  absl::Notification answered;
+  connection.Call(request, options,
+                  [&](absl::StatusOr<ResponseOf<Request>> result) {
+                    answer = std::move(result);
+                    answered.Notify();
+                  });
+  answered.WaitForNotification();
+  return answer;
+}
+
+}  // namespace
+
+absl::StatusOr<Client> Client::Connect(const ClientOptions& options) {
+  ASSIGN_OR_RETURN(std::shared_ptr<Connection> connection,
+                   MakeRemoteConnection(options));
+  return Client(std::move(connection));
+}
+
+absl::StatusOr<GetItemResponse> Client::GetItem(const GetItemRequest& request,
+                                                const CallOptions& options) {
+  return Wait(*connection_, request, options);
+}
+
+void Client::GetItemAsync(const GetItemRequest& request,
+                          Callback<GetItemResponse> done,
+                          const CallOptions& options) {
+  connection_->Call(request, options, std::move(done));
+}
+
+absl::StatusOr<PutItemResponse> Client::PutItem(const PutItemRequest& request,
+                                                const CallOptions& options) {
+  return Wait(*connection_, request, options);
+}
+
+void Client::PutItemAsync(const PutItemRequest& request,
+                          Callback<PutItemResponse> done,
+                          const CallOptions& options) {
+  connection_->Call(request, options, std::move(done));
+}
+
+absl::StatusOr<DeleteItemResponse> Client::DeleteItem(
+    const DeleteItemRequest& request, const CallOptions& options) {
+  return Wait(*connection_, request, options);
+}
+
+void Client::DeleteItemAsync(const DeleteItemRequest& request,
+                             Callback<DeleteItemResponse> done,
+                             const CallOptions& options) {
+  connection_->Call(request, options, std::move(done));
+}
+
+absl::StatusOr<QueryResponse> Client::Query(const QueryRequest& request,
+                                            const CallOptions& options) {
+  return Wait(*connection_, request, options);
+}
+
+void Client::QueryAsync(const QueryRequest& request,
+                        Callback<QueryResponse> done,
+                        const CallOptions& options) {
+  connection_->Call(request, options, std::move(done));
+}
+
+absl::StatusOr<ScanResponse> Client::Scan(const ScanRequest& request,
+                                          const CallOptions& options) {
+  return Wait(*connection_, request, options);
+}
+
+void Client::ScanAsync(const ScanRequest& request, Callback<ScanResponse> done,
+                       const CallOptions& options) {
+  connection_->Call(request, options, std::move(done));
+}
+
+absl::StatusOr<BatchGetResponse> Client::BatchGet(
+    const BatchGetRequest& request, const CallOptions& options) {
+  return Wait(*connection_, request, options);
+}
+
+void Client::BatchGetAsync(const BatchGetRequest& request,
+                           Callback<BatchGetResponse> done,
+                           const CallOptions& options) {
+  connection_->Call(request, options, std::move(done));
+}
+
+absl::StatusOr<BatchWriteResponse> Client::BatchWrite(
+    const BatchWriteRequest& request, const CallOptions& options) {
+  return Wait(*connection_, request, options);
+}
+
+void Client::BatchWriteAsync(const BatchWriteRequest& request,
+                             Callback<BatchWriteResponse> done,
+                             const CallOptions& options) {
+  connection_->Call(request, options, std::move(done));
+}
+
+absl::StatusOr<TableDescription> Client::CreateTable(
+    const CreateTableRequest& request, const CallOptions& options) {
+  return Wait(*connection_, request, options);
+}
+
+void Client::CreateTableAsync(const CreateTableRequest& request,
+                              Callback<TableDescription> done,
+                              const CallOptions& options) {
+  connection_->Call(request, options, std::move(done));
+}
+
+absl::StatusOr<TableDescription> Client::DescribeTable(
+    const DescribeTableRequest& request, const CallOptions& options) {
+  return Wait(*connection_, request, options);
+}
+
+void Client::DescribeTableAsync(const DescribeTableRequest& request,
+                                Callback<TableDescription> done,
+                                const CallOptions& options) {
+  connection_->Call(request, options, std::move(done));
+}
+
+absl::StatusOr<TableDescription> Client::UpdateTable(
+    const UpdateTableRequest& request, const CallOptions& options) {
+  return Wait(*connection_, request, options);
+}
+
+void Client::UpdateTableAsync(const UpdateTableRequest& request,
+                              Callback<TableDescription> done,
+                              const CallOptions& options) {
+  connection_->Call(request, options, std::move(done));
+}
+
+absl::StatusOr<TableDescription> Client::DeleteTable(
+    const DeleteTableRequest& request, const CallOptions& options) {
+  return Wait(*connection_, request, options);
+}
+
+void Client::DeleteTableAsync(const DeleteTableRequest& request,
+                              Callback<TableDescription> done,
+                              const CallOptions& options) {
+  connection_->Call(request, options, std::move(done));
+}
+
+absl::StatusOr<ListTablesResponse> Client::ListTables(
+    const ListTablesRequest& request, const CallOptions& options) {
+  return Wait(*connection_, request, options);
+}
+
+void Client::ListTablesAsync(const ListTablesRequest& request,
+                             Callback<ListTablesResponse> done,
+                             const CallOptions& options) {
+  connection_->Call(request, options, std::move(done));
+}
+
+ItemRange Client::QueryItems(const QueryRequest& request,
+                             const CallOptions& options) {
+  return ItemRange(PagesOf(connection_, request, options));
+}
+
+ItemRange Client::ScanItems(const ScanRequest& request,
+                            const CallOptions& options) {
+  return ItemRange(PagesOf(connection_, request, options));
+}
+
+ItemRange Client::StreamQuery(const QueryRequest& request,
+                              const CallOptions& options) {
+  return ItemRange(connection_->Stream(request, options));
+}
+
+ItemRange Client::StreamScan(const ScanRequest& request,
+                             const CallOptions& options) {
+  return ItemRange(connection_->Stream(request, options));
+}
+
+}  // namespace pallet

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Client: the whole API of a Pallet service, as a value to be copied freely.
+//
+//   absl::StatusOr<pallet::Client> client =
+//       pallet::Client::Connect({.address = "localhost:8001"});
+//   client->PutItem({.table = "cities",
+//                    .item = {{"country", "DE"}, {"name", "Berlin"}}});
+//   auto found = client->GetItem(
+//       {.table = "cities", .key = {{"country", "DE"}, {"name", "Berlin"}}});
+//   if (found.ok() && found->item) std::cout << *found->item << "\n";
+//
+// Every operation has two forms: GetItem waits and returns the answer;
+// GetItemAsync returns at once and calls back on one of gRPC's threads.
+// Operations that run at the same time share messages on the wire (see
+// docs/adr/0012-client-retries-and-pipeline.md), so throughput comes from many
+// operations under way: many threads, or the async forms.
+//
+// Errors carry a reason: model::ReasonOf(status). What may safely be repeated
+// is, with backoff: reads always, a write only if it certainly was not sent or
+// the service said that it did nothing.
+//
+// Thread-safe. Copies share one connection; the last one to die waits until the
+// callbacks under way have returned, and must not die inside one of them. The
+// forms that wait must not be called from a callback.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "client/connection.h"
+#include "client/item_range.h"
+#include "client/options.h"
+#include "client/requests.h"
+
+namespace pallet {
+
+class Client {
+ public:
+  // Checks the options. The connection itself is made by the first operation,
+  // and made anew whenever it breaks.
+  static absl::StatusOr<Client> Connect(const ClientOptions& options);
+
+  // For tests, and for connections of your own. Shared by the copies.
+  explicit Client(std::shared_ptr<Connection> connection)
+      : connection_(std::move(connection)) {}
+
+  absl::StatusOr<GetItemResponse> GetItem(const GetItemRequest& request,
+                                          const CallOptions& options = {});
+  void GetItemAsync(const GetItemRequest& request,
+                    Callback<GetItemResponse> done,
+                    const CallOptions& options = {});
+
+  absl::StatusOr<PutItemResponse> PutItem(const PutItemRequest& request,
+                                          const CallOptions& options = {});
+  void PutItemAsync(const PutItemRequest& request,
+                    Callback<PutItemResponse> done,
+                    const CallOptions& options = {});
+
+  absl::StatusOr<DeleteItemResponse> DeleteItem(
+      const DeleteItemRequest& request, const CallOptions& options = {});
+  void DeleteItemAsync(const DeleteItemRequest& request,
+                       Callback<DeleteItemResponse> done,
+                       const CallOptions& options = {});
+
+  // One page; see QueryItems and ScanItems for all of them.
+  absl::StatusOr<QueryResponse> Query(const QueryRequest& request,
+                                      const CallOptions& options = {});
+  void QueryAsync(const QueryRequest& request, Callback<QueryResponse> done,
+                  const CallOptions& options = {});
+
+  absl::StatusOr<ScanResponse> Scan(const ScanRequest& request,
+                                    const CallOptions& options = {});
+  void ScanAsync(const ScanRequest& request, Callback<ScanResponse> done,
+                 const CallOptions& options = {});
+
+  // What the service left unprocessed is asked for again, with backoff.
+  absl::StatusOr<BatchGetResponse> BatchGet(const BatchGetRequest& request,
+                                            const CallOptions& options = {});
+  void BatchGetAsync(const BatchGetRequest& request,
+                     Callback<BatchGetResponse> done,
+                     const CallOptions& options = {});
+
+  absl::StatusOr<BatchWriteResponse> BatchWrite(
+      const BatchWriteRequest& request, const CallOptions& options = {});
+  void BatchWriteAsync(const BatchWriteRequest& request,
+                       Callback<BatchWriteResponse> done,
+                       const CallOptions& options = {});
+
+  absl::StatusOr<TableDescription> CreateTable(
+      const CreateTableRequest& request, const CallOptions& options = {});
+  void CreateTableAsync(const CreateTableRequest& request,
+                        Callback<TableDescription> done,
+                        const CallOptions& options = {});
+
+  absl::StatusOr<TableDescription> DescribeTable(
+      const DescribeTableRequest& request, const CallOptions& options = {});
+  void DescribeTableAsync(const DescribeTableRequest& request,
+                          Callback<TableDescription> done,
+                          const CallOptions& options = {});
+
+  absl::StatusOr<TableDescription> UpdateTable(
+      const UpdateTableRequest& request, const CallOptions& options = {});
+  void UpdateTableAsync(const UpdateTableRequest& request,
+                        Callback<TableDescription> done,
+                        const CallOptions& options = {});
+
+  absl::StatusOr<TableDescription> DeleteTable(
+      const DeleteTableRequest& request, const CallOptions& options = {});
+  void DeleteTableAsync(const DeleteTableRequest& request,
+                        Callback<TableDescription> done,
+                        const CallOptions& options = {});
+
+  absl::StatusOr<ListTablesResponse> ListTables(
+      const ListTablesRequest& request, const CallOptions& options = {});
+  void ListTablesAsync(const ListTablesRequest& request,
+                       Callback<ListTablesResponse> done,
+                       const CallOptions& options = {});
+
+  // All items, page by page, each page an operation of its own.
+  ItemRange QueryItems(const QueryRequest& request,
+                       const CallOptions& options = {});
+  ItemRange ScanItems(const ScanRequest& request,
+                      const CallOptions& options = {});
+
+  // All items on one stream, for the whole of something large. `limit` counts
+  // the evaluated items of the whole stream.
+  ItemRange StreamQuery(const QueryRequest& request,
+                        const CallOptions& options = {});
+  ItemRange StreamScan(const ScanRequest& request,
+                       const CallOptions& options = {});
+
+  const std::shared_ptr<Connection>& connection() const { return connection_; }
+
+ private:
+  // Shared because copies of a client are one connection.
+  std::shared_ptr<Connection> connection_;
+};
+
+// The item a condition failed on, from the status of a write that asked for it
+// with return_item_on_failure. nullopt if there is none.
+std::optional<Item> FailedItem(const absl::Status& status);
+
+}  // namespace pallet

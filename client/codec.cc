@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "client/codec.h"
+
+#include <utility>
+
+#include "base/status_macros.h"
+#include "client/wire_fields.h"
+#include "model/errors.h"
+#include "pallet/wire/v1/batch.pb.h"
+#include "pallet/wire/v1/item.pb.h"
+#include "pallet/wire/v1/query.pb.h"
+
+namespace pallet::internal {
+namespace {
+
+namespace wire = ::pallet::wire::v1;
+
+absl::Status Malformed() {
+  return model::MakeError(model::Reason::kDataLoss,
+                          "the service sent an answer that cannot be read");
+}
+
+// ---- What several requests have in common
+
+template <typename Message>
+void SetCondition(const Names& names, const Item& values, Message* message) {
+  for (const auto& [placeholder, name] : names) {
+    (*message->mutable_expression_attribute_names())[placeholder] = name;
+  }
+  for (const auto& [placeholder, value] : values) {
+    (*message->mutable_expression_attribute_values())[placeholder] =
+        value.Encode();
+  }
+}
+
+template <typename Request, typename Message>
+void SetWrite(const Request& request, Message* message) {
+  message->set_table_name(request.table);
+  if (request.return_old) {
+    message->set_return_values(wire::RETURN_VALUE_ALL_OLD);
+  }
+  if (!request.condition.empty()) {
+    message->set_condition_expression(request.condition);
+  }
+  if (request.return_item_on_failure) {
+    message->set_return_values_on_condition_check_failure(
+        wire::RETURN_VALUES_ON_CONDITION_CHECK_FAILURE_ALL_OLD);
+  }
+  SetCondition(request.names, request.values, message);
+}
+
+template <typename Request, typename Message>
+void SetPage(const Request& request, Message* message) {
+  message->set_table_name(request.table);
+  if (!request.index.empty()) message->set_index_name(request.index);
+  if (!request.filter.empty()) {
+    message->set_filter_expression(request.filter);
+  }
+  if (!request.projection.empty()) {
+    message->set_projection_expression(request.projection);
+  }
+  if (request.consistent_read) message->set_consistent_read(true);
+  if (request.count_only) message->set_select(wire::SELECT_COUNT);
+  if (request.limit.has_value()) message->set_limit(*request.limit);
+  if (!request.start_key.empty()) {
+    message->set_exclusive_start_key(request.start_key.Encode());
+  }
+  SetCondition(request.names, request.values, message);
+}
+
+wire::QueryRequest ToMessage(const QueryRequest& request) {
+  wire::QueryRequest message;
+  SetPage(request, &message);
+  message.set_key_condition_expression(request.key_condition);
+  if (!request.forward) message.set_scan_index_forward(false);
+  return message;
+}
+
+wire::ScanRequest ToMessage(const ScanRequest& request) {
+  wire::ScanRequest message;
+  SetPage(request, &message);
+  if (request.total_segments != 1 || request.segment != 0) {
+    message.set_total_segments(request.total_segments);
+    message.set_segment(request.segment);
+  }
+  return message;
+}
+
+// Responses whose field 1 is an item that may be absent.
+absl::Status DecodeItemAndPosition(absl::string_view encoded,
+                                   std::optional<Item>* item,
+                                   std::string* position) {
+  WireFields fields(encoded);
+  while (fields.Next()) {
+    if (fields.number() == 1) {
+      ASSIGN_OR_RETURN(*item, Item::Decode(fields.bytes()));
+    } else if (fields.number() == 4) {
+      *position = std::string(fields.bytes());
+    }
+  }
+  return fields.ok() ? absl::OkStatus() : Malformed();
+}
+
+// Pages have items, count and scanned_count in fields 1 to 3; what field 4 is
+// differs.
+absl::Status DecodePageAnd(absl::string_view encoded, ItemPage* page,
+                           absl::string_view* field_4) {
+  WireFields fields(encoded);
+  while (fields.Next()) {
+    switch (fields.number()) {
+      case 1: {
+        ASSIGN_OR_RETURN(Item item, Item::Decode(fields.bytes()));
+        page->items.push_back(std::move(item));
+        break;
+      }
+      case 2:
+        page->count = static_cast<int>(fields.varint());
+        break;
+      case 3:
+        page->scanned_count = static_cast<int>(fields.varint());
+        break;
+      case 4:
+        *field_4 = fields.bytes();
+        break;
+    }
+  }
+  return fields.ok() ? absl::OkStatus() : Malformed();
+}
+
+absl::StatusOr<ItemPage> DecodePage(absl::string_view encoded) {
+  ItemPage page;
+  absl::string_view last_key;
+  RETURN_IF_ERROR(DecodePageAnd(encoded, &page, &last_key));
+  ASSIGN_OR_RETURN(page.last_key, Item::Decode(last_key));
+  return page;
+}
+
+absl::StatusOr<std::vector<Item>> DecodeItems(
+    const google::protobuf::RepeatedPtrField<std::string>& encoded) {
+  std::vector<Item> items;
+  items.reserve(encoded.size());
+  for (const std::string& bytes : encoded) {
+    ASSIGN_OR_RETURN(Item item, Item::Decode(bytes));
+    items.push_back(std::move(item));
+  }
+  return items;
+}
+
+}  // namespace
+
+// ---- Requests
+
+std::string Encode(const GetItemRequest& request) {
+  wire::GetItemRequest message;
+  message.set_table_name(request.table);
+  message.set_key(request.key.Encode());
+  if (request.consistent_read) message.set_consistent_read(true);
+  if (!request.projection.empty()) {
+    message.set_projection_expression(request.projection);
+  }
+  for (const auto& [placeholder, name] : request.names) {
+    (*message.mutable_expression_attribute_names())[placeholder] = name;
+  }
+  return message.SerializeAsString();
+}
+
+std::string Encode(const PutItemRequest& request) {
+  wire::PutItemRequest message;
+  SetWrite(request, &message);
+  message.set_item(request.item.Encode());
+  return message.SerializeAsString();
+}
+
+std::string Encode(const DeleteItemRequest& request) {
+  wire::DeleteItemRequest message;
+  SetWrite(request, &message);
+  message.set_key(request.key.Encode());
+  return message.SerializeAsString();
+}
+
+std::string Encode(const QueryRequest& request) {
+  return ToMessage(request).SerializeAsString();
+}
+
+std::string Encode(const ScanRequest& request) {
+  return ToMessage(request).SerializeAsString();
+}
+
+std::string Encode(const BatchGetRequest& request) {
+  wire::BatchGetItemRequest message;
+  for (const auto& [table, keys] : request.tables) {
+    wire::KeysAndAttributes& entry = (*message.mutable_request_items())[table];
+    for (const Item& key : keys.keys) entry.add_keys(key.Encode());
+    if (keys.consistent_read) entry.set_consistent_read(true);
+    if (!keys.projection.empty()) {
+      entry.set_projection_expression(keys.projection);
+    }
+    for (const auto& [placeholder, name] : keys.names) {
+      (*entry.mutable_expression_attribute_names())[placeholder] = name;
+    }
+  }
+  return message.SerializeAsString();
+}
+
+std::string Encode(const BatchWriteRequest& request) {
+  wire::BatchWriteItemRequest message;
+  for (const auto& [table, writes] : request.tables) {
+    wire::WriteRequestList& entry = (*message.mutable_request_items())[table];
+    for (const Item& item : writes.puts) {
+      entry.add_requests()->mutable_put_request()->set_item(item.Encode());
+    }
+    for (const Item& key : writes.deletes) {
+      entry.add_requests()->mutable_delete_request()->set_key(key.Encode());
+    }
+  }
+  return message.SerializeAsString();
+}
+
+std::string EncodeStream(const QueryRequest& request,
+                         absl::string_view resume_token) {
+  wire::StreamQueryRequest message;
+  *message.mutable_query() = ToMessage(request);
+  if (!resume_token.empty()) {
+    message.set_resume_token(std::string(resume_token));
+    message.mutable_query()->clear_exclusive_start_key();
+  }
+  return message.SerializeAsString();
+}
+
+std::string EncodeStream(const ScanRequest& request,
+                         absl::string_view resume_token) {
+  wire::StreamScanRequest message;
+  *message.mutable_scan() = ToMessage(request);
+  if (!resume_token.empty()) {
+    message.set_resume_token(std::string(resume_token));
+    message.mutable_scan()->clear_exclusive_start_key();
+  }
+  return message.SerializeAsString();
+}
+
+// ---- Responses
+
+template <>
+absl::StatusOr<GetItemResponse> Decode<GetItemRequest>(
+    absl::string_view encoded) {
+  GetItemResponse response;
+  std::string position;
+  RETURN_IF_ERROR(DecodeItemAndPosition(encoded, &response.item, &position));
+  return response;
+}
+
+template <>
+absl::StatusOr<PutItemResponse> Decode<PutItemRequest>(
+    absl::string_view encoded) {
+  PutItemResponse response;
+  RETURN_IF_ERROR(
+      DecodeItemAndPosition(encoded, &response.old_item, &response.position));
+  return response;
+}
+
+template <>
+absl::StatusOr<DeleteItemResponse> Decode<DeleteItemRequest>(
+    absl::string_view encoded) {
+  DeleteItemResponse response;
+  RETURN_IF_ERROR(
+      DecodeItemAndPosition(encoded, &response.old_item, &response.position));
+  return response;
+}
+
+template <>
+absl::StatusOr<ItemPage> Decode<QueryRequest>(absl::string_view encoded) {
+  return DecodePage(encoded);
+}
+
+template <>
+absl::StatusOr<ItemPage> Decode<ScanRequest>(absl::string_view encoded) {
+  return DecodePage(encoded);
+}
+
+template <>
+absl::StatusOr<BatchGetResponse> Decode<BatchGetRequest>(
+    absl::string_view encoded) {
+  wire::BatchGetItemResponse message;
+  if (!message.ParseFromArray(encoded.data(), encoded.size())) {
+    return Malformed();
+  }
+  BatchGetResponse response;
+  for (const auto& [table, items] : message.responses()) {
+    ASSIGN_OR_RETURN(response.items[table], DecodeItems(items.items()));
+  }
+  for (const auto& [table, entry] : message.unprocessed_keys()) {
+    BatchGetKeys& keys = response.unprocessed[table];
+    ASSIGN_OR_RETURN(keys.keys, DecodeItems(entry.keys()));
+    keys.consistent_read = entry.consistent_read();
+    keys.projection = entry.projection_expression();
+    keys.names.insert(entry.expression_attribute_names().begin(),
+                      entry.expression_attribute_names().end());
+  }
+  return response;
+}
+
+template <>
+absl::StatusOr<BatchWriteResponse> Decode<BatchWriteRequest>(
+    absl::string_view encoded) {
+  wire::BatchWriteItemResponse message;
+  if (!message.ParseFromArray(encoded.data(), encoded.size())) {
+    return Malformed();
+  }
+  BatchWriteResponse response;
+  for (const auto& [table, entry] : message.unprocessed_items()) {
+    BatchWrites& writes = response.unprocessed[table];
+    for (const wire::WriteRequest& write : entry.requests()) {
+      if (write.has_put_request()) {
+        ASSIGN_OR_RETURN(Item item, Item::Decode(write.put_request().item()));
+        writes.puts.push_back(std::move(item));
+      } else {
+        ASSIGN_OR_RETURN(Item key, Item::Decode(write.delete_request().key()));
+        writes.deletes.push_back(std::move(key));
+      }
+    }
+  }
+  return response;
+}
+
+absl::StatusOr<StreamedPage> DecodeStreamed(absl::string_view encoded) {
+  StreamedPage result;
+  absl::string_view resume_token;
+  RETURN_IF_ERROR(DecodePageAnd(encoded, &result.page, &resume_token));
+  result.resume_token = std::string(resume_token);
+  return result;
+}
+
+}  // namespace pallet::internal

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Connection: what a Client talks to. The library's own connection retries and
+// speaks gRPC (client/remote_connection.h); a test passes a MockConnection
+// (client/mock_connection.h) or its own.
+//
+//   Client (thin handle) -> Connection (retries) -> Stub (gRPC)
+//
+// Invariants every implementation keeps:
+//   1. A callback is called exactly once, on any thread, perhaps before the
+//      call returns.
+//   2. A request is read before the call returns; it may die then.
+//   3. Once the destructor has returned no callback is called any more.
+// Errors carry their reason (model::ReasonOf). kOutcomeUnknown and
+// kDeadlineExceeded say of a write that it may or may not have happened.
+//
+// Thread-safe. Callbacks must not block: they run on gRPC's threads.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "client/requests.h"
+
+namespace pallet {
+
+struct CallOptions {
+  // For the whole call, retries and waiting included. nullopt: the client's
+  // default.
+  std::optional<absl::Duration> timeout = {};
+};
+
+template <typename Response>
+using Callback = absl::AnyInvocable<void(absl::StatusOr<Response>)>;
+
+// Pages of items, one after the other, fetched when asked for. Destroying it
+// cancels what is under way, whose callback may then never be called. Used by
+// one thread at a time.
+class PageStream {
+ public:
+  virtual ~PageStream() = default;
+
+  // The page after the last one; nullopt behind the last. After an error: the
+  // same error again. REQUIRES: the callback of the call before was called.
+  virtual void Next(Callback<std::optional<ItemPage>> done) = 0;
+};
+
+class Connection {
+ public:
+  virtual ~Connection() = default;
+
+  virtual void Call(const GetItemRequest& request, const CallOptions& options,
+                    Callback<GetItemResponse> done) = 0;
+  virtual void Call(const PutItemRequest& request, const CallOptions& options,
+                    Callback<PutItemResponse> done) = 0;
+  virtual void Call(const DeleteItemRequest& request,
+                    const CallOptions& options,
+                    Callback<DeleteItemResponse> done) = 0;
+  virtual void Call(const QueryRequest& request, const CallOptions& options,
+                    Callback<QueryResponse> done) = 0;
+  virtual void Call(const ScanRequest& request, const CallOptions& options,
+                    Callback<ScanResponse> done) = 0;
+  virtual void Call(const BatchGetRequest& request, const CallOptions& options,
+                    Callback<BatchGetResponse> done) = 0;
+  virtual void Call(const BatchWriteRequest& request,
+                    const CallOptions& options,
+                    Callback<BatchWriteResponse> done) = 0;
+  virtual void Call(const CreateTableRequest& request,
+                    const CallOptions& options,
+                    Callback<TableDescription> done) = 0;
+  virtual void Call(const DescribeTableRequest& request,
+                    const CallOptions& options,
+                    Callback<TableDescription> done) = 0;
+  virtual void Call(const UpdateTableRequest& request,
+                    const CallOptions& options,
+                    Callback<TableDescription> done) = 0;
+  virtual void Call(const DeleteTableRequest& request,
+                    const CallOptions& options,
+                    Callback<TableDescription> done) = 0;
+  virtual void Call(const ListTablesRequest& request,
+                    const CallOptions& options,
+                    Callback<ListTablesResponse> done) = 0;
+
+  // All that a query or scan finds, sent by the service as fast as it is read
+  // and taken up again where a broken stream ended. A timeout counts per page.
+  virtual std::unique_ptr<PageStream> Stream(const QueryRequest& request,
+                                             const CallOptions& options) = 0;
+  virtual std::unique_ptr<PageStream> Stream(const ScanRequest& request,
+                                             const CallOptions& options) = 0;
+};
+
+}  // namespace pallet

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "client/mock_connection.h"
+
+#include "absl/strings/str_cat.h"
+#include "client/item_range.h"
+#include "model/errors.h"
+
+namespace pallet {
+
+template <typename Request>
+void MockConnection::Answer(const char* name, const Request& request,
+                            Callback<ResponseOf<Request>> done) {
+  Handler<Request> handler;
+  {
+    absl::MutexLock lock(&mutex_);
+    Slot<Request>& slot = std::get<Slot<Request>>(slots_);
+    ++slot.calls;
+    handler = slot.handler;
+  }
+  if (!handler) {
+    return done(model::MakeError(model::Reason::kNotBuilt,
+                                 absl::StrCat("the mock has no ", name)));
+  }
+  done(handler(request));
+}
+
+void MockConnection::Call(const GetItemRequest& request, const CallOptions&,
+                          Callback<GetItemResponse> done) {
+  Answer("GetItem", request, std::move(done));
+}
+
+void MockConnection::Call(const PutItemRequest& request, const CallOptions&,
+                          Callback<PutItemResponse> done) {
+  Answer("PutItem", request, std::move(done));
+}
+
+void MockConnection::Call(const DeleteItemRequest& request, const CallOptions&,
+                          Callback<DeleteItemResponse> done) {
+  Answer("DeleteItem", request, std::move(done));
+}
+
+void MockConnection::Call(const QueryRequest& request, const CallOptions&,
+                          Callback<QueryResponse> done) {
+  Answer("Query", request, std::move(done));
+}
+
+void MockConnection::Call(const ScanRequest& request, const CallOptions&,
+                          Callback<ScanResponse> done) {
+  Answer("Scan", request, std::move(done));
+}
+
+void MockConnection::Call(const BatchGetRequest& request, const CallOptions&,
+                          Callback<BatchGetResponse> done) {
+  Answer("BatchGet", request, std::move(done));
+}
+
+void MockConnection::Call(const BatchWriteRequest& request, const CallOptions&,
+                          Callback<BatchWriteResponse> done) {
+  Answer("BatchWrite", request, std::move(done));
+}
+
+void MockConnection::Call(const CreateTableRequest& request, const CallOptions&,
+                          Callback<TableDescription> done) {
+  Answer("CreateTable", request, std::move(done));
+}
+
+void MockConnection::Call(const DescribeTableRequest& request,
+                          const CallOptions&, Callback<TableDescription> done) {
+  Answer("DescribeTable", request, std::move(done));
+}
+
+void MockConnection::Call(const UpdateTableRequest& request, const CallOptions&,
+                          Callback<TableDescription> done) {
+  Answer("UpdateTable", request, std::move(done));
+}
+
+void MockConnection::Call(const DeleteTableRequest& request, const CallOptions&,
+                          Callback<TableDescription> done) {
+  Answer("DeleteTable", request, std::move(done));
+}
+
+void MockConnection::Call(const ListTablesRequest& request, const CallOptions&,
+                          Callback<ListTablesResponse> done) {
+  Answer("ListTables", request, std::move(done));
+}
+
+std::unique_ptr<PageStream> MockConnection::Stream(const QueryRequest& request,
+                                                   const CallOptions& options) {
+  return PagesOf(shared_from_this(), request, options);
+}
+
+std::unique_ptr<PageStream> MockConnection::Stream(const ScanRequest& request,
+                                                   const CallOptions& options) {
+  return PagesOf(shared_from_this(), request, options);
+}
+
+}  // namespace pallet

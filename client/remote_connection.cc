@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "client/remote_connection.h"
+
+#include <utility>
+
+#include "base/status_macros.h"
+#include "client/batch_loop.h"
+#include "client/codec.h"
+#include "client/grpc_stub.h"
+#include "client/retry_loop.h"
+#include "client/stream_pages.h"
+#include "model/errors.h"
+
+namespace pallet {
+namespace {
+
+class RemoteConnection final
+    : public Connection,
+      public std::enable_shared_from_this<RemoteConnection> {
+ public:
+  RemoteConnection(const ClientOptions& options, std::unique_ptr<Stub> stub,
+                   Clock* clock, uint64_t seed)
+      : default_timeout_(options.timeout),
+        stub_(std::move(stub)),
+        context_(stub_.get(), clock, RetryPolicy(options.retry), seed) {}
+
+  ~RemoteConnection() override { stub_->Shutdown(); }
+
+#define PALLET_CALL(Request)                                    \
+  void Call(const Request& request, const CallOptions& options, \
+            Callback<ResponseOf<Request>> done) override {      \
+    Start(request, options, std::move(done));                   \
+  }
+  PALLET_CALL(GetItemRequest)
+  PALLET_CALL(PutItemRequest)
+  PALLET_CALL(DeleteItemRequest)
+  PALLET_CALL(QueryRequest)
+  PALLET_CALL(ScanRequest)
+  PALLET_CALL(CreateTableRequest)
+  PALLET_CALL(DescribeTableRequest)
+  PALLET_CALL(UpdateTableRequest)
+  PALLET_CALL(DeleteTableRequest)
+  PALLET_CALL(ListTablesRequest)
+#undef PALLET_CALL
+
+  void Call(const BatchGetRequest& request, const CallOptions& options,
+            Callback<BatchGetResponse> done) override {
+    StartBatch(&context_, request, TimeoutOf(options), std::move(done));
+  }
+  void Call(const BatchWriteRequest& request, const CallOptions& options,
+            Callback<BatchWriteResponse> done) override {
+    StartBatch(&context_, request, TimeoutOf(options), std::move(done));
+  }
+
+  std::unique_ptr<PageStream> Stream(const QueryRequest& request,
+                                     const CallOptions& options) override {
+    return StreamPages(&context_, shared_from_this(), request, options);
+  }
+  std::unique_ptr<PageStream> Stream(const ScanRequest& request,
+                                     const CallOptions& options) override {
+    return StreamPages(&context_, shared_from_this(), request, options);
+  }
+
+ private:
+  absl::Duration TimeoutOf(const CallOptions& options) const {
+    return options.timeout.value_or(default_timeout_);
+  }
+
+  template <typename Request>
+  void Start(const Request& request, const CallOptions& options,
+             Callback<ResponseOf<Request>> done) {
+    RetryLoop::Start(&context_, internal::MethodOf<Request>(),
+                     internal::Encode(request), TimeoutOf(options),
+                     [done = std::move(done)](
+                         absl::StatusOr<absl::string_view> response) mutable {
+                       if (!response.ok()) return done(response.status());
+                       done(internal::Decode<Request>(*response));
+                     });
+  }
+
+  const absl::Duration default_timeout_;
+  const std::unique_ptr<Stub> stub_;
+  RetryContext context_;
+};
+
+absl::Status CheckOptions(const ClientOptions& options) {
+  if (options.address.empty()) {
+    return model::ValidationError("the client's address is empty");
+  }
+  if (options.timeout <= absl::ZeroDuration()) {
+    return model::ValidationError("the client's timeout is not positive");
+  }
+  if (options.retry.max_attempts < 1) {
+    return model::ValidationError("retry.max_attempts is less than 1");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<Connection>> MakeRemoteConnection(
+    const ClientOptions& options) {
+  RETURN_IF_ERROR(CheckOptions(options));
+  return MakeRemoteConnection(options, MakeGrpcStub(options, Clock::Real()),
+                              Clock::Real(), RealSeed());
+}
+
+std::shared_ptr<Connection> MakeRemoteConnection(const ClientOptions& options,
+                                                 std::unique_ptr<Stub> stub,
+                                                 Clock* clock, uint64_t seed) {
+  return std::make_shared<RemoteConnection>(options, std::move(stub), clock,
+                                            seed);
+}
+
+}  // namespace pallet

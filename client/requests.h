@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Requests and responses, as DynamoDB names and means them. They are plain
+// aggregates, to be filled where they are used:
+//
+//   client.Query({.table = "cities",
+//                 .key_condition = "country = :c AND begins_with(#n, :p)",
+//                 .names = {{"#n", "name"}},
+//                 .values = {{":c", "DE"}, {":p", "Ber"}},
+//                 .limit = 10});
+//
+// An empty text or item is a member that was not given. Values.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "client/value.h"
+#include "model/key.h"
+
+namespace pallet {
+
+using model::KeyAttribute;
+using model::KeySchema;
+using model::ScalarType;
+
+// Expression placeholders ("#n") and what they stand for.
+using Names = std::map<std::string, std::string>;
+
+// ---- Single items
+
+struct GetItemRequest {
+  std::string table;
+  Item key;
+  bool consistent_read = false;
+  std::string projection = {};
+  Names names = {};
+};
+
+struct GetItemResponse {
+  std::optional<Item> item;  // nullopt: there is none with this key
+};
+
+struct PutItemRequest {
+  std::string table;
+  Item item;
+  bool return_old = false;
+  std::string condition = {};
+  Names names = {};
+  Item values = {};
+  // A failed condition brings the item it failed on; see FailedItem.
+  bool return_item_on_failure = false;
+};
+
+struct PutItemResponse {
+  std::optional<Item> old_item;  // with return_old, if there was one
+  std::string position;          // names this write; opaque
+};
+
+struct DeleteItemRequest {
+  std::string table;
+  Item key;
+  bool return_old = false;
+  std::string condition = {};
+  Names names = {};
+  Item values = {};
+  bool return_item_on_failure = false;  // as PutItemRequest
+};
+
+struct DeleteItemResponse {
+  std::optional<Item> old_item;  // with return_old, if there was one
+  std::string position;          // names this write; opaque
+};
+
+// ---- Pages of items
+
+struct QueryRequest {
+  std::string table;
+  std::string index = {};
+  std::string key_condition = {};
+  std::string filter = {};
+  std::string projection = {};
+  Names names = {};
+  Item values = {};
+  bool consistent_read = false;
+  bool forward = true;  // by sort key, ascending
+  bool count_only = false;
+  std::optional<int> limit = {};  // of evaluated items, per page
+  Item start_key = {};            // a last_key; the page begins behind it
+};
+
+struct ScanRequest {
+  std::string table;
+  std::string index = {};
+  std::string filter = {};
+  std::string projection = {};
+  Names names = {};
+  Item values = {};
+  bool consistent_read = false;
+  bool count_only = false;
+  std::optional<int> limit = {};
+  Item start_key = {};
+  // The table is read in this many parts; this is the one numbered `segment`,
+  // from 0.
+  int total_segments = 1;
+  int segment = 0;
+};
+
+// A page of a Query or Scan.
+struct ItemPage {
+  std::vector<Item> items;
+  int count = 0;          // of items that passed the filter
+  int scanned_count = 0;  // of items that were evaluated
+  Item last_key;          // empty: this was the last page
+};
+
+using QueryResponse = ItemPage;
+using ScanResponse = ItemPage;
+
+// ---- Batches
+
+// Keys of one table in a BatchGetRequest.
+struct BatchGetKeys {
+  std::vector<Item> keys;
+  bool consistent_read = false;
+  std::string projection = {};
+  Names names = {};
+};
+
+// At most 100 keys.
+struct BatchGetRequest {
+  std::map<std::string, BatchGetKeys> tables;
+};
+
+struct BatchGetResponse {
+  // In no order; what does not exist is not there.
+  std::map<std::string, std::vector<Item>> items;
+  // Still unread when the retries or the time ran out; empty if all was done.
+  std::map<std::string, BatchGetKeys> unprocessed;
+};
+
+// Puts and deletes in one table in a BatchWriteRequest.
+struct BatchWrites {
+  std::vector<Item> puts = {};
+  std::vector<Item> deletes = {};  // keys
+
+  size_t size() const { return puts.size() + deletes.size(); }
+};
+
+// At most 25 puts and deletes.
+struct BatchWriteRequest {
+  std::map<std::string, BatchWrites> tables;
+};
+
+struct BatchWriteResponse {
+  // Certainly not written when the retries or the time ran out; empty if all
+  // was done.
+  std::map<std::string, BatchWrites> unprocessed;
+};
+
+// ---- Tables
+
+enum class TableState { kUnknown, kCreating, kUpdating, kDeleting, kActive };
+
+// "ACTIVE" and so on.
+absl::string_view NameOf(TableState state);
+
+struct TableDescription {
+  std::string name;
+  std::string arn;
+  std::string id;
+  TableState state = TableState::kUnknown;
+  KeySchema key;
+  absl::Time created;
+  int64_t item_count = 0;
+  int64_t size_bytes = 0;
+  int partition_count = 0;
+  bool deletion_protection = false;
+};
+
+struct CreateTableRequest {
+  std::string table;
+  KeySchema key;
+  bool deletion_protection = false;
+};
+
+struct DescribeTableRequest {
+  std::string table;
+};
+
+struct UpdateTableRequest {
+  std::string table;
+  std::optional<bool> deletion_protection = {};
+};
+
+struct DeleteTableRequest {
+  std::string table;
+};
+
+struct ListTablesRequest {
+  std::optional<int> limit = {};  // 1..100
+  std::string start_table = {};   // a last_table; the page begins behind it
+};
+
+struct ListTablesResponse {
+  std::vector<std::string> tables;
+  std::string last_table;  // empty: this was the last page
+};
+
+// ---- The response of a request
+
+namespace internal {
+template <typename Request>
+struct ResponseTo;
+// clang-format off
+template <> struct ResponseTo<GetItemRequest> { using Type = GetItemResponse; };
+template <> struct ResponseTo<PutItemRequest> { using Type = PutItemResponse; };
+template <> struct ResponseTo<DeleteItemRequest> { using Type = DeleteItemResponse; };
+template <> struct ResponseTo<QueryRequest> { using Type = QueryResponse; };
+template <> struct ResponseTo<ScanRequest> { using Type = ScanResponse; };
+template <> struct ResponseTo<BatchGetRequest> { using Type = BatchGetResponse; };
+template <> struct ResponseTo<BatchWriteRequest> { using Type = BatchWriteResponse; };
+template <> struct ResponseTo<CreateTableRequest> { using Type = TableDescription; };
+template <> struct ResponseTo<DescribeTableRequest> { using Type = TableDescription; };
+template <> struct ResponseTo<UpdateTableRequest> { using Type = TableDescription; };
+template <> struct ResponseTo<DeleteTableRequest> { using Type = TableDescription; };
+template <> struct ResponseTo<ListTablesRequest> { using Type = ListTablesResponse; };
+// clang-format on
+}  // namespace internal
+
+template <typename Request>
+using ResponseOf = typename internal::ResponseTo<Request>::Type;
+
+}  // namespace pallet
