@@ -2,8 +2,7 @@
 //
 // The image's rows against a std::map: keys of up to 16 KB that share long
 // prefixes, puts, deletes, range deletes, seeks and walks both ways inside
-// bounds. Prints its seed; PALLET_SEED=<n> runs that one again.
-#include <cstdlib>
+// bounds. Prints its seed; PALLET_TEST_SEED=<n> starts there again.
 #include <map>
 #include <string>
 #include <vector>
@@ -13,6 +12,7 @@
 #include "gtest/gtest.h"
 #include "storage/key_codec.h"
 #include "tests/testing/image_fixture.h"
+#include "tests/testing/seed.h"
 
 namespace pallet::storage {
 namespace {
@@ -190,12 +190,10 @@ class LongKeyProperty {
 };
 
 TEST(LongKeyPropertyTest, RowsOfAnyKeyLengthBehaveAsAMap) {
-  const char* given = std::getenv("PALLET_SEED");
-  const uint64_t first = given != nullptr ? std::strtoull(given, nullptr, 10)
-                                          : RealSeed() % 1000000;
-  const int runs = given != nullptr ? 1 : 8;
+  const uint64_t first = testing::TestSeed();
+  const int runs = testing::TestRounds(8);
   for (uint64_t seed = first; seed < first + runs; ++seed) {
-    SCOPED_TRACE("PALLET_SEED=" + std::to_string(seed));
+    SCOPED_TRACE("PALLET_TEST_SEED=" + std::to_string(seed));
     LongKeyProperty(seed).Run(600);
     if (::testing::Test::HasFailure()) return;
   }
