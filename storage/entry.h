@@ -64,6 +64,8 @@ class EntryBuilder {
   absl::string_view Finish(const EntryHeader& header);
 
  private:
+  void Begin(EffectOp op, DatabaseId database, absl::string_view key);
+
   std::string buffer_;
 };
 
@@ -87,6 +89,7 @@ class EntryReader {
  private:
   EntryReader(const EntryHeader& header, absl::string_view rest)
       : header_(header), rest_(rest) {}
+  absl::Status Damaged() const;
 
   EntryHeader header_;
   absl::string_view rest_;

@@ -25,7 +25,8 @@
 //   2. Numbers count by one over all segments; `previous` is the checksum field
 //      of the frame before. Both make a chain.
 //   3. "synced" is a position: all of the log before it was on disk before this
-//      frame was written.
+//      frame could be read. (A frame copied at a start may name its own end: it
+//      is synced before its segment gets its name.)
 //   4. A segment whose first frame has number n voids frames >= n in earlier
 //      segments: a start never appends to an old segment (log_recovery.h).
 //
@@ -115,14 +116,15 @@ class FrameBuilder {
     uint64_t previous = 0;
     LogPosition synced;
   };
-  // Fills in header and padding. The view dies with the next call; the frame
-  // may be sealed again. Returns the frame's checksum through `checksum`.
+  // Fills in header and padding. The view dies with the next call, which can
+  // only be Clear. Returns the frame's checksum through `checksum`.
   absl::string_view SealFrame(const Seal& seal, uint64_t* checksum);
 
  private:
-  std::string buffer_;  // header and records, not padded
+  std::string buffer_;  // header and records; padded once sealed
   uint32_t count_ = 0;
   size_t open_record_ = 0;  // where it starts; 0: none is open
+  bool sealed_ = false;
 };
 
 struct FrameHeader {
@@ -138,6 +140,10 @@ struct FrameHeader {
   // With header and padding.
   size_t frame_bytes() const;
 };
+
+// Writes kFrameHeaderBytes to `out`, with the checksum computed and not taken
+// from the header; returns it.
+uint64_t EncodeFrameHeader(const FrameHeader& header, char* out);
 
 // False if the bytes do not start with a sound header of a frame of the segment
 // with this id. Looks at no more than kFrameHeaderBytes.

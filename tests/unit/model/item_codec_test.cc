@@ -6,10 +6,14 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "model/errors.h"
-#include "tests/support/item_text.h"
+#include "tests/testing/item_text.h"
 
 namespace pallet::model {
 namespace {
+
+using pallet::testing::CanonicalItemBytes;
+using pallet::testing::ItemWire;
+using pallet::testing::ValueWire;
 
 constexpr char kNesting[] =
     "Nesting Levels have exceeded supported limits: Attributes in the item "

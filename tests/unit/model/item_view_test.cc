@@ -6,11 +6,13 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "tests/support/item_text.h"
+#include "tests/testing/item_text.h"
 
 namespace pallet::model {
 namespace {
 
+using pallet::testing::CanonicalItemBytes;
+using pallet::testing::CanonicalValueBytes;
 using ::testing::ElementsAre;
 
 TEST(ItemViewTest, Example) {

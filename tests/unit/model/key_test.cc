@@ -5,10 +5,13 @@
 
 #include "gtest/gtest.h"
 #include "model/errors.h"
-#include "tests/support/item_text.h"
+#include "tests/testing/item_text.h"
 
 namespace pallet::model {
 namespace {
+
+using pallet::testing::CanonicalItemBytes;
+using pallet::testing::CanonicalValueBytes;
 
 const KeySchema kSchema = {{"pk", ScalarType::kString},
                            KeyAttribute{"at", ScalarType::kNumber}};

@@ -11,7 +11,7 @@
 #include "model/item_codec.h"
 #include "pallet/v1/value.pb.h"
 
-namespace pallet {
+namespace pallet::testing {
 
 // The bytes a client may send for
 //   attributes { key: "a" value { s: "x" } }
@@ -51,4 +51,4 @@ inline std::string ItemText(absl::string_view bytes) {
   return item.ShortDebugString();
 }
 
-}  // namespace pallet
+}  // namespace pallet::testing

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "storage/entry.h"
+
+#include "absl/strings/str_cat.h"
+#include "base/bytes.h"
+
+namespace pallet::storage {
+namespace {
+
+constexpr size_t kEntryHeaderBytes = 24;
+
+}  // namespace
+
+void EntryBuilder::Clear() { buffer_.assign(kEntryHeaderBytes, '\0'); }
+
+void EntryBuilder::Begin(EffectOp op, DatabaseId database,
+                         absl::string_view key) {
+  AppendU8(&buffer_, static_cast<uint8_t>(op));
+  AppendU8(&buffer_, static_cast<uint8_t>(database));
+  AppendBytes(&buffer_, key);
+}
+
+void EntryBuilder::Put(DatabaseId database, absl::string_view key,
+                       absl::string_view value) {
+  Begin(EffectOp::kPut, database, key);
+  AppendBytes(&buffer_, value);
+}
+
+void EntryBuilder::Put(DatabaseId database, absl::string_view key,
+                       absl::string_view value_head,
+                       absl::string_view value_rest) {
+  Begin(EffectOp::kPut, database, key);
+  AppendVarint(&buffer_, value_head.size() + value_rest.size());
+  buffer_.append(value_head.data(), value_head.size());
+  buffer_.append(value_rest.data(), value_rest.size());
+}
+
+void EntryBuilder::Delete(DatabaseId database, absl::string_view key) {
+  Begin(EffectOp::kDelete, database, key);
+}
+
+void EntryBuilder::DeleteRange(DatabaseId database, absl::string_view begin,
+                               absl::string_view end) {
+  Begin(EffectOp::kDeleteRange, database, begin);
+  AppendBytes(&buffer_, end);
+}
+
+bool EntryBuilder::empty() const { return buffer_.size() == kEntryHeaderBytes; }
+
+absl::string_view EntryBuilder::Finish(const EntryHeader& header) {
+  StoreU64(buffer_.data(), header.change_seq.value());
+  StoreU64(buffer_.data() + 8, header.item_count);
+  StoreU64(buffer_.data() + 16, header.item_bytes);
+  return buffer_;
+}
+
+absl::StatusOr<EntryReader> EntryReader::Open(absl::string_view payload) {
+  uint64_t change_seq, item_count, item_bytes;
+  absl::string_view rest = payload;
+  if (!ConsumeU64(&rest, &change_seq) || !ConsumeU64(&rest, &item_count) ||
+      !ConsumeU64(&rest, &item_bytes)) {
+    return absl::DataLossError(
+        absl::StrCat("an entry of ", payload.size(), " bytes has no header"));
+  }
+  return EntryReader({ChangeSeq(change_seq), item_count, item_bytes}, rest);
+}
+
+absl::StatusOr<bool> EntryReader::Next(Effect* effect) {
+  if (rest_.empty()) return false;
+  uint8_t op, database;
+  if (!ConsumeU8(&rest_, &op) || !ConsumeU8(&rest_, &database) ||
+      op < static_cast<uint8_t>(EffectOp::kPut) ||
+      op > static_cast<uint8_t>(EffectOp::kDeleteRange) ||
+      !IsEffectDatabase(database) || !ConsumeBytes(&rest_, &effect->key)) {
+    return Damaged();
+  }
+  effect->op = static_cast<EffectOp>(op);
+  effect->database = static_cast<DatabaseId>(database);
+  effect->value = {};
+  if (effect->op != EffectOp::kDelete &&
+      !ConsumeBytes(&rest_, &effect->value)) {
+    return Damaged();
+  }
+  return true;
+}
+
+absl::Status EntryReader::Damaged() const {
+  return absl::DataLossError(
+      absl::StrCat("an entry of change ", header_.change_seq.value(),
+                   " holds no effect where ", rest_.size(), " bytes are left"));
+}
+
+}  // namespace pallet::storage
