@@ -7,6 +7,17 @@
 namespace pallet::model {
 namespace {
 
+// REQUIRES: size is a multiple of 8; unrolled where it is a constant.
+inline bool IsAscii(const uint8_t* p, size_t size) {
+  uint64_t bits = 0;
+  for (size_t i = 0; i < size; i += 8) {
+    uint64_t word;
+    std::memcpy(&word, p + i, sizeof word);
+    bits |= word;
+  }
+  return (bits & 0x8080808080808080u) == 0;
+}
+
 bool IsContinuation(uint8_t byte) { return (byte & 0xC0) == 0x80; }
 
 // The length of the character at `p`, or 0 if it is not well formed.
@@ -36,12 +47,8 @@ bool IsValidUtf8(absl::string_view text) {
   const uint8_t* p = reinterpret_cast<const uint8_t*>(text.data());
   const uint8_t* const end = p + text.size();
   while (p != end) {
-    while (end - p >= 8) {
-      uint64_t word;
-      std::memcpy(&word, p, sizeof word);
-      if ((word & 0x8080808080808080u) != 0) break;
-      p += 8;
-    }
+    while (end - p >= 32 && IsAscii(p, 32)) p += 32;
+    while (end - p >= 8 && IsAscii(p, 8)) p += 8;
     while (p != end && *p < 0x80) ++p;
     if (p == end) break;
     const size_t length = CharacterLength(p, end - p);
