@@ -20,12 +20,13 @@
 //      catalog never gave out, is damage: Open refuses with kDataLoss.
 //
 // Thread-safe. Table operations wait for the disk and run one after another:
-// call them from the control path. FindTable, map, Submit and Read take no lock
-// that they hold.
+// call them from the control path. FindTable, map, Submit and Read never wait
+// for them.
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -44,12 +45,14 @@
 
 namespace pallet::storage::v1 {
 class PartitionRecord;
-}
+class TableRecord;
+}  // namespace pallet::storage::v1
 
 namespace pallet::cluster {
 
 class Catalog;
 class NodeDirectory;
+struct CatalogTable;
 
 using StoreOpener =
     std::function<absl::StatusOr<std::unique_ptr<storage::Store>>(
@@ -132,18 +135,28 @@ class PartitionHost {
   storage::Store& store(StoreId id) { return *stores_[id.value()]; }
 
  private:
+  using PartitionRecords =
+      std::map<storage::PartitionId, storage::v1::PartitionRecord>;
+
   explicit PartitionHost(PartitionHostOptions options);
 
   absl::Status OpenDirectory();
   absl::Status OpenStores();
-  absl::Status Reconcile() ABSL_EXCLUSIVE_LOCKS_REQUIRED(control_mutex_);
-  absl::Status CheckKnown(StoreId store, const storage::PartitionInfo& found,
-                          const storage::v1::PartitionRecord* record);
-  absl::Status MakePartitions(const Table& table);
-  void DropPartitions(const Table& table);
-  std::vector<StoreId> PlacePartitions(uint32_t count) const
+  absl::Status Reconcile() ABSL_LOCKS_EXCLUDED(control_mutex_);
+  // Takes what the stores have out of `expected`; drops orphans.
+  absl::Status MatchPartitions(PartitionRecords& expected);
+  absl::Status DropOrphan(StoreId store, storage::PartitionId id);
+  absl::StatusOr<TablePtr> FinishTable(CatalogTable entry,
+                                       const PartitionRecords& missing);
+
+  std::vector<StoreId> PlacePartitions() const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(control_mutex_);
-  void Publish(absl::string_view name, TablePtr table);
+  // Creates them in their stores and makes the table ACTIVE in the catalog.
+  absl::StatusOr<TablePtr> MakePartitions(CatalogTable entry);
+  void DropPartitions(const std::vector<TablePartition>& partitions);
+  absl::Status UndoCreation(const CatalogTable& entry, absl::Status why);
+  void Publish(absl::string_view name, TablePtr table)
+      ABSL_LOCKS_EXCLUDED(map_mutex_);
 
   const PartitionHostOptions options_;
   // In the order they are made; the stores go before the lock on the directory.

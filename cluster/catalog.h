@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Catalog: which tables and partitions there are, in an LMDB environment with
+// synced commits.
+//
+//   database     key                value
+//   catalog      "catalog"          CatalogRecord
+//   tables       name               TableRecord
+//   partitions   id u64, big endian PartitionRecord
+//
+// Values as in record_codec.h. What always holds:
+//   1. Each call is one transaction: durable on return, or nothing happened.
+//   2. Table, keyspace and partition numbers are given out once, ever.
+//   3. Each partition belongs to a table, and the partitions of a table cover
+//      each hash once.
+//   4. After a failed commit nothing can be said about the disk: every later
+//      change is refused until a new start.
+//
+// Thread-safe; changes run one after another.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "cluster/partition_map.h"
+#include "pallet/storage/v1/catalog.pb.h"
+#include "storage/ids.h"
+#include "storage/lmdb.h"
+
+namespace pallet::cluster {
+
+struct CatalogOptions {
+  std::string directory = {};    // exists
+  std::string incarnation = {};  // of the data directory it belongs to
+  // True: make it if there is none. False: there must be one.
+  bool found = false;
+};
+
+// A table and its partitions in the order of their ranges.
+struct CatalogTable {
+  storage::v1::TableRecord table = {};
+  std::vector<storage::v1::PartitionRecord> partitions = {};
+};
+
+// Where one partition of a new table goes.
+struct Placement {
+  storage::HashRange range;
+  StoreId store;
+};
+
+class Catalog {
+ public:
+  // kDataLoss if it is missing, damaged or another directory's;
+  // kFailedPrecondition if a newer version wrote it.
+  static absl::StatusOr<std::unique_ptr<Catalog>> Open(
+      const CatalogOptions& options);
+
+  uint64_t hash_seed() const { return hash_seed_; }
+
+  // Every table, sorted by name. Reads and checks everything.
+  absl::StatusOr<std::vector<CatalogTable>> Load() const;
+
+  // Whether that number was ever given out.
+  absl::StatusOr<bool> WasGivenOut(storage::PartitionId id) const;
+
+  // Adds `definition` under new numbers. kTableAlreadyExists.
+  absl::StatusOr<CatalogTable> CreateTable(
+      storage::v1::TableRecord definition,
+      absl::Span<const Placement> placements);
+
+  // Replaces the record of that name and id. kResourceNotFound.
+  absl::Status UpdateTable(const storage::v1::TableRecord& record);
+
+  // Takes the table and its partitions out. kResourceNotFound.
+  absl::Status DeleteTable(absl::string_view name);
+
+ private:
+  explicit Catalog(std::unique_ptr<storage::lmdb::Environment> environment)
+      : environment_(std::move(environment)) {}
+
+  absl::Status Found(const CatalogOptions& options);
+  absl::Status CheckIdentity(const CatalogOptions& options);
+  // One transaction around `body`.
+  absl::Status Change(
+      absl::FunctionRef<absl::Status(storage::lmdb::WriteTransaction&)> body);
+
+  absl::StatusOr<storage::v1::CatalogRecord> ReadCatalog(
+      const storage::lmdb::Transaction& transaction) const;
+  absl::StatusOr<storage::v1::TableRecord> ReadTable(
+      const storage::lmdb::Transaction& transaction,
+      absl::string_view name) const;
+  absl::StatusOr<std::vector<storage::v1::PartitionRecord>> ReadPartitions(
+      const storage::lmdb::Transaction& transaction) const;
+
+  const std::unique_ptr<storage::lmdb::Environment> environment_;
+  storage::lmdb::Database catalog_;
+  storage::lmdb::Database tables_;
+  storage::lmdb::Database partitions_;
+  uint64_t hash_seed_ = 0;
+  std::atomic<bool> failed_ = false;  // a commit did
+};
+
+}  // namespace pallet::cluster
