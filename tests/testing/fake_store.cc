@@ -5,6 +5,8 @@
 #include <optional>
 #include <utility>
 
+#include "absl/cleanup/cleanup.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/bytes.h"
 #include "base/check.h"
@@ -203,6 +205,7 @@ class FakeStore final : public storage::Store {
   absl::Status CreatePartition(PartitionId id, KeyspaceId keyspace,
                                HashRange range) override {
     RETURN_IF_ERROR(disk_->Step("create a partition"));
+    const absl::Cleanup after = [this] { disk_->CallHook(); };
     absl::MutexLock lock(&content_->mutex);
     PartitionInfo partition;
     partition.id = id;
@@ -219,6 +222,7 @@ class FakeStore final : public storage::Store {
 
   absl::Status DropPartition(PartitionId id) override {
     RETURN_IF_ERROR(disk_->Step("drop a partition"));
+    const absl::Cleanup after = [this] { disk_->CallHook(); };
     absl::MutexLock lock(&content_->mutex);
     const auto partition = content_->partitions.find(id);
     if (partition == content_->partitions.end()) return NoSuchPartition(id);
@@ -264,6 +268,7 @@ class FakeStore final : public storage::Store {
 absl::StatusOr<std::unique_ptr<storage::Store>> FakeDisk::Open(
     const storage::StoreOptions& options) {
   RETURN_IF_ERROR(Step("open a store"));
+  const absl::Cleanup after = [this] { CallHook(); };
   absl::MutexLock lock(&mutex_);
   std::shared_ptr<FakeStoreContent>& content = contents_[options.directory];
   if (content == nullptr) content = std::make_shared<FakeStoreContent>();
@@ -286,7 +291,37 @@ void FakeDisk::RefuseWrites(absl::Status refusal) {
   refusal_ = std::move(refusal);
 }
 
+void FakeDisk::SetStepHook(std::function<void()> hook) {
+  absl::MutexLock lock(&mutex_);
+  hook_ = std::move(hook);
+}
+
+void FakeDisk::CopyFrom(const FakeDisk& other, absl::string_view from,
+                        absl::string_view to) {
+  absl::MutexLock other_lock(&other.mutex_);
+  absl::MutexLock lock(&mutex_);
+  for (const auto& [directory, content] : other.contents_) {
+    CHECK(absl::StartsWith(directory, from)) << directory;
+    auto copy = std::make_shared<FakeStoreContent>();
+    absl::MutexLock content_lock(&content->mutex);
+    absl::MutexLock copy_lock(&copy->mutex);
+    copy->rows = content->rows;
+    copy->partitions = content->partitions;
+    contents_[absl::StrCat(to, directory.substr(from.size()))] = copy;
+  }
+}
+
+void FakeDisk::CallHook() const {
+  std::function<void()> hook;
+  {
+    absl::MutexLock lock(&mutex_);
+    hook = hook_;
+  }
+  if (hook) hook();
+}
+
 absl::Status FakeDisk::Step(absl::string_view what) {
+  CallHook();
   absl::MutexLock lock(&mutex_);
   if (++operations_ > limit_ && limit_ >= 0) {
     return absl::UnavailableError(absl::StrCat("crashed, cannot ", what));

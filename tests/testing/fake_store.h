@@ -11,6 +11,7 @@
 // submit inside Read. Otherwise thread-safe.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -54,6 +55,15 @@ class FakeDisk {
   // How many operations were asked for since CrashAfter or Recover.
   int operations() const;
 
+  // Called before and after each of those operations, without any lock: the
+  // moments at which a process may die.
+  void SetStepHook(std::function<void()> hook);
+
+  // Holds what `other` holds now, under directories that begin with `to` where
+  // those began with `from`.
+  void CopyFrom(const FakeDisk& other, absl::string_view from,
+                absl::string_view to);
+
   // Every Submit is refused with this; OK ends it.
   void RefuseWrites(absl::Status refusal);
 
@@ -61,6 +71,7 @@ class FakeDisk {
   friend class FakeStore;
 
   absl::Status Step(absl::string_view what);
+  void CallHook() const;
   absl::Status Refusal() const;
 
   mutable absl::Mutex mutex_;
@@ -69,6 +80,7 @@ class FakeDisk {
   int limit_ ABSL_GUARDED_BY(mutex_) = -1;  // none
   int operations_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::Status refusal_ ABSL_GUARDED_BY(mutex_);
+  std::function<void()> hook_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace pallet::testing
