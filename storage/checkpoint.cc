@@ -233,6 +233,14 @@ absl::StatusOr<uint64_t> Checkpoints::AllocatedBytes() {
          std::max(freed_pages_, usage.allocated_pages - first_page_count_);
 }
 
+absl::StatusOr<uint64_t> Checkpoints::ReusableBytes() {
+  absl::MutexLock lock(&mutex_);
+  const lmdb::Environment& environment = image_->environment();
+  ASSIGN_OR_RETURN(const uint64_t pages,
+                   environment.PagesFreedBefore(current_.id()));
+  return pages * environment.usage().page_size;
+}
+
 uint64_t Checkpoints::completed() const {
   absl::MutexLock lock(&mutex_);
   return completed_;

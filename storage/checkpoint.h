@@ -87,6 +87,10 @@ class Checkpoints {
   // between half of the truth and the truth. The writer's trigger; cheap.
   absl::StatusOr<uint64_t> AllocatedBytes();
 
+  // Free bytes inside the image's file that the next write may use: those of
+  // pages that no pin holds. Looks through the list of free pages.
+  absl::StatusOr<uint64_t> ReusableBytes();
+
   uint64_t completed() const;  // checkpoints finished since Open
   // Since a sync failed.
   bool failed() const;

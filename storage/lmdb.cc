@@ -364,18 +364,32 @@ Usage Environment::usage() const {
 
 absl::StatusOr<FreedPages> Environment::PagesFreedAfter(
     uint64_t commit_id) const {
+  return CountFreed(commit_id + 1, UINT64_MAX);
+}
+
+absl::StatusOr<uint64_t> Environment::PagesFreedBefore(
+    uint64_t commit_id) const {
+  ASSIGN_OR_RETURN(const FreedPages freed, CountFreed(0, commit_id));
+  return freed.pages;
+}
+
+absl::StatusOr<FreedPages> Environment::CountFreed(uint64_t first_commit,
+                                                   uint64_t end) const {
   ASSIGN_OR_RETURN(const Pin now, PinLatest());
   MDB_cursor* cursor;
   RETURN_IF_ERROR(Result(mdb_cursor_open(now.transaction_, kFreeList, &cursor),
                          "free list"));
   absl::Cleanup close_cursor = [&] { mdb_cursor_close(cursor); };
-  size_t first = commit_id + 1;
+  size_t first = first_commit;
   MDB_val key = {sizeof(first), &first};
   MDB_val numbers;  // their count, then the numbers
   FreedPages freed = {.newest_commit = now.id()};
   int code = mdb_cursor_get(cursor, &key, &numbers, MDB_SET_RANGE);
   for (; code == MDB_SUCCESS;
        code = mdb_cursor_get(cursor, &key, &numbers, MDB_NEXT)) {
+    size_t commit;
+    std::memcpy(&commit, key.mv_data, sizeof(commit));
+    if (commit >= end) return freed;
     size_t count;
     std::memcpy(&count, numbers.mv_data, sizeof(count));
     freed.pages += count;

@@ -258,10 +258,16 @@ class Environment {
   // per such commit.
   absl::StatusOr<FreedPages> PagesFreedAfter(uint64_t commit_id) const;
 
+  // How many pages are free that commits before `commit_id` took out of use:
+  // with a pin on that commit, and no older reader, those a write may use.
+  absl::StatusOr<uint64_t> PagesFreedBefore(uint64_t commit_id) const;
+
  private:
   friend class ReadTransaction;
   Environment(MDB_env* environment, uint32_t max_readers)
       : environment_(environment), max_readers_(max_readers) {}
+  // Free pages by the commits from `first` to before `end`.
+  absl::StatusOr<FreedPages> CountFreed(uint64_t first, uint64_t end) const;
   void GiveBack(MDB_txn* transaction) ABSL_LOCKS_EXCLUDED(mutex_);
   bool CanBeginRead() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return readers_ < max_readers_;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "storage/row.h"
 
+#include <cstring>
+
 #include "absl/strings/str_cat.h"
 #include "base/bytes.h"
 #include "model/errors.h"
@@ -13,14 +15,18 @@ constexpr uint8_t kNoFlags = 0;
 
 }  // namespace
 
+void EncodeRowTo(const RowView& row, char* out) {
+  out[0] = kFormat;
+  out[1] = kNoFlags;
+  StoreU64(out + 2, row.change_seq.value());
+  StoreU32(out + 10, row.item_size);
+  if (row.item.empty()) return;
+  std::memcpy(out + kRowHeaderBytes, row.item.data(), row.item.size());
+}
+
 std::string EncodeRow(const RowView& row) {
-  std::string bytes;
-  bytes.reserve(kRowHeaderBytes + row.item.size());
-  AppendU8(&bytes, kFormat);
-  AppendU8(&bytes, kNoFlags);
-  AppendU64(&bytes, row.change_seq.value());
-  AppendU32(&bytes, row.item_size);
-  bytes.append(row.item.data(), row.item.size());
+  std::string bytes(kRowHeaderBytes + row.item.size(), '\0');
+  EncodeRowTo(row, bytes.data());
   return bytes;
 }
 

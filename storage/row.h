@@ -26,6 +26,8 @@ struct RowView {
 };
 
 std::string EncodeRow(const RowView& row);
+// The same bytes, written to `out`: kRowHeaderBytes + row.item.size() of them.
+void EncodeRowTo(const RowView& row, char* out);
 
 // kDataLoss for a format this version does not know.
 absl::StatusOr<RowView> DecodeRow(absl::string_view bytes);

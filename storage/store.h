@@ -35,6 +35,8 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
 #include "storage/ids.h"
 #include "storage/row.h"
 
@@ -120,6 +122,8 @@ struct PartitionInfo {
 struct StoreOptions {
   std::string directory;
   Clock* clock = Clock::Real();
+  FileSystem* file_system = FileSystem::Real();  // of all but the image
+  Logger* logger = Logger::Real();
   uint64_t map_size = uint64_t{1} << 40;        // reserved address space, bytes
   uint64_t segment_bytes = uint64_t{64} << 20;  // log segments after the first
   uint64_t inbox_bytes = uint64_t{64}

@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "storage/evaluator.h"
+
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/check.h"
+#include "base/status_macros.h"
+#include "model/errors.h"
+#include "storage/key_codec.h"
+#include "storage/row.h"
+
+namespace pallet::storage {
+namespace {
+
+// A reclaimed chunk: enough to be worth a sync, little enough not to be felt.
+constexpr uint64_t kChunkRows = 500;
+constexpr uint64_t kChunkBytes = uint64_t{2} << 20;
+
+absl::Status NotHere(PartitionId id) {
+  return model::MakeError(
+      model::Reason::kResourceNotFound,
+      absl::StrCat("partition ", id.value(), " is not in this store"));
+}
+
+bool Overlap(const PartitionInfo& a, KeyspaceId keyspace, HashRange b) {
+  return a.keyspace == keyspace && a.range.first <= b.last &&
+         b.first <= a.range.last;
+}
+
+}  // namespace
+
+// What one write after the other decides on.
+class Evaluator::Context : public WriteContext {
+ public:
+  Context(Batch& batch, const Overlay& overlay, bool deletes_only,
+          ReadTransaction& image)
+      : batch_(batch),
+        overlay_(overlay),
+        deletes_only_(deletes_only),
+        image_(image) {}
+
+  // Lets `write` decide; its effects go to `partition`, or nowhere.
+  absl::Status Decide(RowWrite& write, PartitionBatch& partition) {
+    partition_ = &partition;
+    error_ = absl::OkStatus();
+    looked_up_ = false;
+    const size_t effects_before = partition.effects.size();
+    const PartitionInfo info_before = partition.after.info;
+    absl::Status answer = write.Decide(*this);
+    if (!error_.ok()) answer = error_;
+    if (answer.ok()) {
+      batch_.pending.Keep();
+    } else {
+      batch_.pending.TakeBack();
+      partition.effects.resize(effects_before);
+      partition.after.info = info_before;
+    }
+    return answer;
+  }
+
+  absl::StatusOr<std::optional<RowView>> Get(
+      absl::string_view row_key) override {
+    if (looked_up_ && row_key == looked_up_key_) return looked_up_row_;
+    ASSIGN_OR_RETURN(std::optional<RowView> row, LookUp(row_key));
+    looked_up_key_.assign(row_key.data(), row_key.size());
+    looked_up_row_ = row;
+    looked_up_ = true;
+    return row;
+  }
+
+  void Put(absl::string_view row_key, absl::string_view item_bytes,
+           uint32_t item_size) override {
+    CheckInside(row_key);
+    if (deletes_only_) {
+      error_ = model::MakeError(model::Reason::kStorageFull,
+                                "only deletes are accepted: no room");
+      return;
+    }
+    auto before = Get(row_key);
+    if (!Usable(before.status())) return;
+    PartitionInfo& info = partition_->after.info;
+    if (before->has_value()) {
+      info.item_bytes -= (*before)->item_size;
+    } else {
+      ++info.item_count;
+    }
+    info.item_bytes += item_size;
+    info.change_seq = change_seq();
+
+    const size_t size = kRowHeaderBytes + item_bytes.size();
+    char* const row = batch_.arena.Allocate(size);
+    EncodeRowTo({info.change_seq, item_size, item_bytes}, row);
+    AddEffect(row_key, {row, size});
+  }
+
+  void Delete(absl::string_view row_key) override {
+    CheckInside(row_key);
+    auto before = Get(row_key);
+    if (!Usable(before.status()) || !before->has_value()) return;
+    PartitionInfo& info = partition_->after.info;
+    info.item_bytes -= (*before)->item_size;
+    --info.item_count;
+    info.change_seq = change_seq();
+    AddEffect(row_key, {});
+  }
+
+  ChangeSeq change_seq() const override {
+    return ChangeSeq(partition_->after.info.change_seq.value() + 1);
+  }
+
+ private:
+  // A write whose row cannot be read fails as a whole, whatever it decides.
+  bool Usable(const absl::Status& read) {
+    if (error_.ok()) error_ = read;
+    return error_.ok();
+  }
+
+  absl::StatusOr<std::optional<RowView>> LookUp(absl::string_view row_key) {
+    const PendingRow* pending = batch_.pending.Find(row_key);
+    if (pending == nullptr) pending = overlay_.Find(row_key);
+    if (pending == nullptr) return image_.Get(row_key);
+    if (pending->deleted()) return std::nullopt;
+    return DecodeRow(pending->row);
+  }
+
+  void AddEffect(absl::string_view row_key, absl::string_view row) {
+    const absl::string_view key = batch_.arena.Copy(row_key);
+    batch_.pending.Set(key, {row});
+    partition_->effects.push_back({key, row});
+    looked_up_ = false;
+  }
+
+  // The router sends a row to the partition that covers it; a row elsewhere
+  // would be counted and reclaimed wrongly.
+  void CheckInside(absl::string_view row_key) const {
+    const PartitionInfo& info = partition_->after.info;
+    CHECK(row_key.size() > kRowKeyPrefixBytes &&
+          KeyspaceOfRowKey(row_key) == info.keyspace &&
+          info.range.Contains(HashOfRowKey(row_key)))
+        << "a row outside of partition " << info.id;
+  }
+
+  Batch& batch_;
+  const Overlay& overlay_;
+  const bool deletes_only_;
+  ReadTransaction& image_;
+  PartitionBatch* partition_ = nullptr;
+  absl::Status error_;
+  // The row a condition looked at is most often the row that is written.
+  bool looked_up_ = false;
+  std::string looked_up_key_;
+  std::optional<RowView> looked_up_row_;
+};
+
+void Evaluator::Load(const std::vector<PartitionState>& partitions) {
+  overlay_ = Overlay();
+  partitions_.clear();
+  for (const PartitionState& state : partitions) {
+    partitions_[state.info.id] = state;
+  }
+}
+
+size_t Evaluator::Evaluate(Batch& batch, uint64_t applied, const Limits& limits,
+                           ReadTransaction& image) {
+  overlay_.Forget(applied);
+  size_t decided = 0;
+  if (batch.control != nullptr) {
+    batch.control_answer = EvaluateControl(batch, image);
+  } else {
+    decided = EvaluateWrites(batch, limits, image);
+  }
+  batch.DropEmptyPartitions();
+  return decided;
+}
+
+size_t Evaluator::EvaluateWrites(Batch& batch, const Limits& limits,
+                                 ReadTransaction& image) {
+  Context context(batch, overlay_, limits.deletes_only, image);
+  size_t decided = 0;
+  for (BatchWrite& write : batch.writes) {
+    if (batch.arena.used_bytes() >= limits.batch_bytes) break;
+    ++decided;
+    const PartitionId id = write.write->partition();
+    PartitionBatch* partition = RecordOf(id, batch);
+    if (partition == nullptr) {
+      write.answer = NotHere(id);
+      continue;
+    }
+    const size_t effects_before = partition->effects.size();
+    write.answer = context.Decide(*write.write, *partition);
+    write.has_effects = partition->effects.size() > effects_before;
+  }
+  return decided;
+}
+
+PartitionBatch* Evaluator::RecordOf(PartitionId id, Batch& batch) const {
+  if (PartitionBatch* record = batch.Find(id)) return record;
+  const PartitionState* state = StateOf(id);
+  if (state == nullptr || state->phase != PartitionPhase::kServing) {
+    return nullptr;
+  }
+  PartitionBatch& record = batch.Add(*state);
+  ++record.after.index;
+  return &record;
+}
+
+absl::Status Evaluator::EvaluateControl(Batch& batch, ReadTransaction& image) {
+  switch (batch.control->kind) {
+    case ControlOperation::Kind::kCreatePartition:
+      return CreatePartition(batch);
+    case ControlOperation::Kind::kDropPartition:
+      return DropPartition(batch);
+    case ControlOperation::Kind::kReclaimChunk:
+      return ReclaimChunk(batch, image);
+    case ControlOperation::Kind::kMarker:
+      return absl::OkStatus();
+  }
+  return absl::InternalError("unknown control operation");
+}
+
+absl::Status Evaluator::CreatePartition(Batch& batch) {
+  const ControlOperation& create = *batch.control;
+  for (const auto& [id, state] : partitions_) {
+    if (id == create.partition && state.phase == PartitionPhase::kServing &&
+        state.info.keyspace == create.keyspace &&
+        state.info.range == create.range) {
+      return absl::OkStatus();
+    }
+    if (id == create.partition ||
+        Overlap(state.info, create.keyspace, create.range)) {
+      return model::MakeError(
+          model::Reason::kResourceInUse,
+          absl::StrCat("partition ", create.partition.value(),
+                       " would overlap partition ", id.value()));
+    }
+  }
+  PartitionState state;
+  state.info.id = create.partition;
+  state.info.keyspace = create.keyspace;
+  state.info.range = create.range;
+  state.index = 1;
+  batch.Add(state).kind = PartitionBatch::Kind::kCreate;
+  return absl::OkStatus();
+}
+
+absl::Status Evaluator::DropPartition(Batch& batch) {
+  const PartitionState* state = StateOf(batch.control->partition);
+  if (state == nullptr || state->phase != PartitionPhase::kServing) {
+    return NotHere(batch.control->partition);
+  }
+  PartitionBatch& drop = batch.Add(*state);
+  drop.kind = PartitionBatch::Kind::kDrop;
+  drop.after.phase = PartitionPhase::kDropped;
+  ++drop.after.index;
+  return absl::OkStatus();
+}
+
+// REQUIRES: all writes of the partition are in the image; that holds because a
+// chunk is asked for only after the drop was answered.
+absl::Status Evaluator::ReclaimChunk(Batch& batch, ReadTransaction& image) {
+  const PartitionState* state = StateOf(batch.control->partition);
+  if (state == nullptr || state->phase != PartitionPhase::kDropped) {
+    return NotHere(batch.control->partition);
+  }
+  const std::string begin = FirstRowKey(state->info);
+  std::string end = EndRowKey(state->info);
+  PartitionInfo info = state->info;
+  uint64_t rows = 0, bytes = 0;
+  std::unique_ptr<RowCursor> cursor = image.Cursor(begin, end);
+  RETURN_IF_ERROR(cursor->SeekAtOrAfter(begin));
+  while (cursor->Valid() && rows < kChunkRows && bytes < kChunkBytes) {
+    ++rows;
+    bytes += cursor->row().item.size();
+    --info.item_count;
+    info.item_bytes -= cursor->row().item_size;
+    RETURN_IF_ERROR(cursor->Next());
+  }
+  if (cursor->Valid()) end = std::string(cursor->key());
+
+  PartitionBatch& chunk = batch.Add(*state);
+  ++chunk.after.index;
+  if (rows == 0) {
+    chunk.kind = PartitionBatch::Kind::kForget;
+    return absl::OkStatus();
+  }
+  chunk.kind = PartitionBatch::Kind::kDeleteRange;
+  chunk.after.info = info;
+  chunk.range_rows = rows;
+  chunk.begin = batch.arena.Copy(begin);
+  chunk.end = batch.arena.Copy(end);
+  return absl::OkStatus();
+}
+
+const PartitionState* Evaluator::StateOf(PartitionId id) const {
+  const auto found = partitions_.find(id);
+  return found == partitions_.end() ? nullptr : &found->second;
+}
+
+void Evaluator::Adopt(Batch& batch) {
+  for (const PartitionBatch& partition : batch.partitions()) {
+    if (partition.kind == PartitionBatch::Kind::kForget) {
+      partitions_.erase(partition.after.info.id);
+    } else {
+      partitions_[partition.after.info.id] = partition.after;
+    }
+  }
+  if (!batch.pending.empty()) overlay_.Add(batch.number, &batch.pending);
+}
+
+}  // namespace pallet::storage

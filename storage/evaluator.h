@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Evaluator: the first stage. Lets each write of a batch decide, in order, over
+// the rows as they will be when all earlier writes are applied, and keeps the
+// partitions' counters that belong to that future.
+//
+// Invariants:
+//   1. A write sees all writes before it, applied or not, its own included.
+//   2. A write whose decision fails leaves no trace but its answer.
+//   3. Counts and change seqs are exact: each row changed moves its partition's
+//      change seq by one; deleting what is not there changes nothing.
+//
+// Used inside the evaluate stage only; one thread at a time.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "storage/batch.h"
+#include "storage/overlay.h"
+#include "storage/partition_state.h"
+#include "storage/store.h"
+
+namespace pallet::storage {
+
+class Evaluator {
+ public:
+  struct Limits {
+    // A batch takes no further write once it holds this much.
+    uint64_t batch_bytes;
+    // Refuses what puts rows: there is room for deletes only.
+    bool deletes_only = false;
+  };
+
+  // Forgets all it knows and starts from what the image has. REQUIRES: no batch
+  // is on its way.
+  void Load(const std::vector<PartitionState>& partitions);
+
+  // Decides the writes or the control operation of `batch`. `image` shows every
+  // batch up to number `applied`, and may show later ones. Returns how many
+  // writes were decided; the rest must wait for another batch.
+  size_t Evaluate(Batch& batch, uint64_t applied, const Limits& limits,
+                  ReadTransaction& image);
+
+  // Later batches see this one. Without it the batch leaves no trace.
+  void Adopt(Batch& batch);
+
+  // The memory of batches up to `applied` may be used again.
+  void Forget(uint64_t applied) { overlay_.Forget(applied); }
+
+ private:
+  class Context;
+
+  size_t EvaluateWrites(Batch& batch, const Limits& limits,
+                        ReadTransaction& image);
+  absl::Status EvaluateControl(Batch& batch, ReadTransaction& image);
+  absl::Status CreatePartition(Batch& batch);
+  absl::Status DropPartition(Batch& batch);
+  absl::Status ReclaimChunk(Batch& batch, ReadTransaction& image);
+
+  // The batch's record for the partition; null if it takes no writes here.
+  PartitionBatch* RecordOf(PartitionId id, Batch& batch) const;
+  // The partition's state before the batch; null if it is not here.
+  const PartitionState* StateOf(PartitionId id) const;
+
+  Overlay overlay_;
+  // With all evaluated batches; the image may be behind.
+  absl::flat_hash_map<PartitionId, PartitionState> partitions_;
+};
+
+}  // namespace pallet::storage

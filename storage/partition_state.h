@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// PartitionState: what a store knows of a partition after a batch; also its row
+// in the image's `partitions` database.
+//
+//   row := format u8 = 1 | keyspace u32 | range first u64 | range last u64 |
+//          epoch u64 | index u64 | change seq u64 | item count u64 |
+//          item bytes u64 | phase u8
+//
+// (big endian). The image keeps a checksum beside it. On disk since format 1.
+// Pure functions; safe from any thread.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "storage/store.h"
+
+namespace pallet::storage {
+
+enum class PartitionPhase : uint8_t {
+  kServing = 1,
+  kDropped = 2,  // takes no writes; its rows are being removed
+};
+
+struct PartitionState {
+  PartitionInfo info;
+  PartitionPhase phase = PartitionPhase::kServing;
+  uint64_t index = 0;  // of its last log record; the first has 1
+};
+
+// Its key in the database.
+std::string PartitionKey(PartitionId id);
+absl::StatusOr<PartitionId> DecodePartitionKey(absl::string_view key);
+
+std::string EncodePartitionState(const PartitionState& state);
+absl::StatusOr<PartitionState> DecodePartitionState(PartitionId id,
+                                                    absl::string_view row);
+
+// Row keys of the partition: FirstRowKey <= key < EndRowKey. An empty end is
+// the end of the database.
+std::string FirstRowKey(const PartitionInfo& partition);
+std::string EndRowKey(const PartitionInfo& partition);
+
+}  // namespace pallet::storage

@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "storage/write_pipeline.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/check.h"
+#include "base/status_macros.h"
+#include "model/errors.h"
+#include "storage/batch_records.h"
+
+namespace pallet::storage {
+namespace {
+
+using model::Reason;
+
+// A look at what the image allocated costs a little; a lone write allocates
+// some ten pages.
+constexpr int kCommitsPerLook = 8;
+
+absl::Status OutcomeUnknown(const absl::Status& cause) {
+  return model::MakeError(Reason::kOutcomeUnknown,
+                          absl::StrCat("the write may or may not survive: ",
+                                       std::string(cause.message())));
+}
+
+absl::Status NoRoom(absl::string_view where) {
+  return model::MakeError(Reason::kStorageFull,
+                          absl::StrCat("no room in ", where));
+}
+
+}  // namespace
+
+WritePipeline::WritePipeline(const Parts& parts, const Options& options)
+    : parts_(parts),
+      options_(options),
+      inbox_(options.inbox),
+      applied_frame_(options.applied_frame) {
+  evaluator_.Load(parts_.partitions->List());
+}
+
+void WritePipeline::Start() {
+  for (Batch& batch : batches_of_workers_) {
+    workers_.emplace_back("store-writer", [this, &batch] { Work(batch); });
+  }
+}
+
+void WritePipeline::Stop() {
+  inbox_.Close();
+  workers_.clear();  // joins
+}
+
+absl::Status WritePipeline::Submit(std::unique_ptr<RowWrite> write) {
+  if (fenced_.load(std::memory_order_acquire)) return Health();
+  if (!parts_.partitions->IsServing(write->partition())) {
+    return model::MakeError(
+        Reason::kResourceNotFound,
+        absl::StrCat("partition ", write->partition().value(),
+                     " is not in this store"));
+  }
+  return inbox_.Add(std::move(write));
+}
+
+absl::Status WritePipeline::Submit(ControlOperation operation) {
+  if (fenced_.load(std::memory_order_acquire)) return Health();
+  return inbox_.Add(std::move(operation));
+}
+
+void WritePipeline::Work(Batch& batch) {
+  while (inbox_.Take(&batch.writes, &batch.control)) {
+    Evaluate(batch);
+
+    sync_.Lock();
+    inbox_.LeaveEvaluation();
+    Sync(batch);
+
+    apply_.Lock();
+    sync_.Unlock();
+    Apply(batch);
+
+    answer_.Lock();
+    apply_.Unlock();
+    Answer(batch);
+    answer_.Unlock();
+
+    ForgetIfIdle();
+  }
+}
+
+void WritePipeline::Evaluate(Batch& batch) {
+  const uint64_t epoch = epoch_.load(std::memory_order_acquire);
+  if (epoch != evaluated_epoch_) {
+    StartAfresh();
+    evaluated_epoch_ = epoch;
+  }
+  // The worker's last batch is applied, or its epoch is over: nobody looks at
+  // its memory once the overlay has forgotten it.
+  evaluator_.Forget(applied_batch_.load(std::memory_order_acquire));
+  batch.Reset(next_number_++);
+  batch.epoch = epoch;
+  batch.outcome = Health();
+  if (batch.outcome.ok()) Decide(batch);
+}
+
+// Batches evaluated so far were refused. Waits for those before them to be
+// applied, and begins with what the image has.
+void WritePipeline::StartAfresh() {
+  { absl::MutexLock wait_for_sync(&sync_); }
+  { absl::MutexLock wait_for_apply(&apply_); }
+  evaluator_.Load(parts_.partitions->List());
+}
+
+void WritePipeline::Decide(Batch& batch) {
+  const Room room = RoomFor(batch);
+  if (room != Room::kPlenty) parts_.observer->OnCheckpointDue();
+  // The number first: the image read then shows at least those batches.
+  const uint64_t applied = applied_batch_.load(std::memory_order_acquire);
+  absl::StatusOr<ImageRead> image = parts_.image->Read();
+  if (!image.ok()) {
+    batch.outcome = image.status();
+    return;
+  }
+  if (Fits(batch, room)) {
+    const Evaluator::Limits limits = {options_.inbox.batch_bytes,
+                                      room == Room::kDeletesOnly};
+    const size_t decided = evaluator_.Evaluate(batch, applied, limits, *image);
+    if (decided < batch.writes.size()) {
+      inbox_.PutBack(&batch.writes, decided);
+    }
+  }
+  // Asked again: what writes come to may be more than what they brought.
+  if (!Fits(batch, RoomFor(batch))) {
+    batch.outcome = NoRoom("the map or on the disk");
+    return;
+  }
+  evaluator_.Adopt(batch);
+}
+
+Room WritePipeline::RoomFor(const Batch& batch) {
+  uint64_t bytes = batch.arena.used_bytes();
+  if (bytes == 0) {
+    for (const BatchWrite& write : batch.writes) {
+      bytes += write.write->byte_size();
+    }
+  }
+  return parts_.admission->Check(batch.writes.size() + batch.row_count(),
+                                 bytes);
+}
+
+bool WritePipeline::Fits(const Batch& batch, Room room) {
+  if (batch.control == nullptr) return room <= Room::kDeletesOnly;
+  return room <= Room::kControlOnly;
+}
+
+void WritePipeline::Sync(Batch& batch) {
+  if (!batch.outcome.ok()) return;
+  if (fenced_.load(std::memory_order_acquire)) {
+    batch.outcome = Health();
+    return;
+  }
+  if (batch.epoch != epoch_.load(std::memory_order_acquire)) {
+    batch.outcome = NoRoom("the log");
+    return;
+  }
+  if (batch.control != nullptr &&
+      batch.control->kind == ControlOperation::Kind::kMarker) {
+    batch.outcome = parts_.log->AppendMarker();
+    if (!batch.outcome.ok() && !parts_.log->Health().ok()) {
+      Fence(batch.outcome);
+    }
+    return;
+  }
+  if (!batch.has_effects()) return;
+  batch.outcome = Append(batch);
+}
+
+absl::Status WritePipeline::Append(Batch& batch) {
+  AddRecords(batch, &entry_, &frame_);
+  const absl::StatusOr<FrameNumber> number = parts_.log->Append(&frame_);
+  if (!number.ok() && parts_.log->Health().ok()) {
+    // Refused, and nothing changed: what was evaluated upon it is void.
+    frame_.Clear();
+    epoch_.fetch_add(1, std::memory_order_release);
+    parts_.logger->Warning("store.log_full", {{"error", number.status()}});
+    return NoRoom("the log");
+  }
+  const absl::Status synced =
+      number.ok() ? parts_.log->Sync() : number.status();
+  if (!synced.ok()) {
+    Fence(synced);
+    return OutcomeUnknown(synced);
+  }
+  batch.frame = *number;
+  return absl::OkStatus();
+}
+
+void WritePipeline::Apply(Batch& batch) {
+  if (batch.outcome.ok() && batch.has_effects()) {
+    const absl::Status committed =
+        fenced_.load(std::memory_order_acquire) ? Health() : Commit(batch);
+    if (!committed.ok()) {
+      // It is in the log: the next start will apply it.
+      Fence(committed);
+      batch.outcome = OutcomeUnknown(committed);
+      return;
+    }
+    parts_.partitions->Update(batch);
+    applied_frame_ = batch.frame;
+  }
+  if (batch.outcome.ok()) {
+    applied_batch_.store(batch.number, std::memory_order_release);
+  }
+}
+
+absl::Status WritePipeline::Commit(Batch& batch) {
+  ASSIGN_OR_RETURN(ImageWrite image, parts_.image->Write());
+  RETURN_IF_ERROR(ApplyBatch(batch, image));
+  RETURN_IF_ERROR(image.Commit());
+  if (--commits_until_look_ <= 0) {
+    commits_until_look_ = kCommitsPerLook;
+    ASSIGN_OR_RETURN(const uint64_t allocated,
+                     parts_.checkpoints->AllocatedBytes());
+    if (allocated >= options_.checkpoint_bytes) {
+      parts_.observer->OnCheckpointDue();
+    }
+  }
+  return absl::OkStatus();
+}
+
+void WritePipeline::Answer(Batch& batch) {
+  const bool unknown = !batch.outcome.ok() && model::ReasonOf(batch.outcome) ==
+                                                  Reason::kOutcomeUnknown;
+  for (BatchWrite& write : batch.writes) {
+    if (batch.outcome.ok()) {
+      write.write->Done(write.answer);
+    } else {
+      // A write without effects has no fate to wonder about.
+      write.write->Done(unknown && !write.has_effects ? Health()
+                                                      : batch.outcome);
+    }
+  }
+  if (batch.control != nullptr && batch.control->done != nullptr) {
+    batch.control->done(batch.outcome.ok() ? batch.control_answer
+                                           : batch.outcome);
+  }
+  batches_.fetch_add(1, std::memory_order_relaxed);
+  writes_.fetch_add(batch.writes.size(), std::memory_order_relaxed);
+  if (batch.outcome.ok() && batch.has_effects()) parts_.observer->OnLogged();
+  batch.writes.clear();
+  batch.control.reset();
+}
+
+// Gives back the memory of the last batches when nothing follows them.
+void WritePipeline::ForgetIfIdle() {
+  if (!inbox_.EnterEvaluationIfIdle()) return;
+  evaluator_.Forget(applied_batch_.load(std::memory_order_acquire));
+  inbox_.LeaveEvaluation();
+}
+
+void WritePipeline::AtCommitBoundary(
+    absl::FunctionRef<void(FrameNumber)> body) {
+  absl::MutexLock lock(&apply_);
+  body(applied_frame_);
+}
+
+void WritePipeline::Fence(const absl::Status& cause) {
+  absl::MutexLock lock(&mutex_);
+  if (!fence_.ok()) return;
+  fence_ = model::MakeError(
+      Reason::kStoreFenced,
+      absl::StrCat("the store refuses writes until a new start: ",
+                   std::string(cause.message())));
+  fenced_.store(true, std::memory_order_release);
+  parts_.logger->Error("store.fenced", {{"cause", cause}});
+}
+
+absl::Status WritePipeline::Health() const {
+  if (!fenced_.load(std::memory_order_acquire)) return absl::OkStatus();
+  absl::MutexLock lock(&mutex_);
+  return fence_;
+}
+
+WritePipeline::Counters WritePipeline::counters() const {
+  Counters counters;
+  counters.batches = batches_.load(std::memory_order_relaxed);
+  counters.writes = writes_.load(std::memory_order_relaxed);
+  counters.inbox_writes = inbox_.writes();
+  counters.inbox_bytes = inbox_.bytes();
+  return counters;
+}
+
+}  // namespace pallet::storage
