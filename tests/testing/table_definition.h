@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A table as PartitionHost::CreateTable takes it: a string partition key "pk"
+// and, if asked for, a string sort key "sk".
+#pragma once
+
+#include <string>
+
+#include "pallet/storage/v1/catalog.pb.h"
+
+namespace pallet::testing {
+
+inline storage::v1::TableRecord TableDefinition(const std::string& name,
+                                                bool with_sort_key = true) {
+  storage::v1::TableRecord table;
+  table.set_name(name);
+  const auto add = [&table](const char* attribute, storage::v1::KeyRole role) {
+    auto* definition = table.add_attribute_definitions();
+    definition->set_name(attribute);
+    definition->set_type(storage::v1::SCALAR_TYPE_STRING);
+    auto* element = table.add_key_schema();
+    element->set_name(attribute);
+    element->set_role(role);
+  };
+  add("pk", storage::v1::KEY_ROLE_PARTITION);
+  if (with_sort_key) add("sk", storage::v1::KEY_ROLE_SORT);
+  table.set_billing_mode(storage::v1::TABLE_BILLING_MODE_PAY_PER_REQUEST);
+  return table;
+}
+
+}  // namespace pallet::testing
