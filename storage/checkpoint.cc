@@ -85,6 +85,14 @@ absl::Status RemoveOldImage(FileSystem* file_system,
 
 }  // namespace
 
+OpenedImage& OpenedImage::operator=(OpenedImage&& other) {
+  checkpoints = std::move(other.checkpoints);  // before its image
+  image = std::move(other.image);
+  contents = std::move(other.contents);
+  created = other.created;
+  return *this;
+}
+
 Checkpoints::Checkpoints(FileSystem* file_system, const std::string& directory,
                          Image* image)
     : file_system_(file_system),

@@ -56,6 +56,10 @@ struct CheckpointOptions {
 class Checkpoints;
 
 struct OpenedImage {
+  OpenedImage() = default;
+  OpenedImage(OpenedImage&&) = default;
+  OpenedImage& operator=(OpenedImage&& other);
+
   std::unique_ptr<Image> image;
   std::unique_ptr<Checkpoints> checkpoints;  // must be gone before `image`
   CheckpointContents contents;               // replay what comes after it

@@ -413,9 +413,8 @@ ssize_t WriteHere(int descriptor, const void* buffer, size_t size) {
   return written;
 }
 
-int SyncFile(int descriptor, long number) {
+int SyncFile(int descriptor) {
   Hooks hooks(descriptor);
-  if (!hooks.recording()) return static_cast<int>(syscall(number, descriptor));
   if (hooks.Fails("sync")) return -1;
   hooks.Synced();
   return 0;
@@ -478,8 +477,8 @@ ssize_t writev(int fd, const iovec* vectors, int count) {
   const std::string bytes = recorder::Gather(vectors, count);
   return recorder::WriteHere(fd, bytes.data(), bytes.size());
 }
-int fsync(int fd) { return recorder::SyncFile(fd, SYS_fsync); }
-int fdatasync(int fd) { return recorder::SyncFile(fd, SYS_fdatasync); }
+int fsync(int fd) { return recorder::SyncFile(fd); }
+int fdatasync(int fd) { return recorder::SyncFile(fd); }
 // Only maps of read-only files are synced here: nothing to note.
 int msync(void* address, size_t size, int flags) {
   return static_cast<int>(syscall(SYS_msync, address, size, flags));

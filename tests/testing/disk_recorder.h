@@ -12,7 +12,7 @@
 // fdatasync, msync, ftruncate, fallocate, open, rename, unlink, mkdir and rmdir
 // in the whole test program, so it sees LMDB's calls as well as ours. Memory
 // written through a map is not seen (LMDB's lock file is; it holds no data).
-// Syncs are only noted, not done: that makes it fast.
+// No sync is done in a program that links this, only noted: that makes it fast.
 //
 // What a power loss leaves (BuildCrashImage):
 //   1. What a file held at its last sync before the moment.
