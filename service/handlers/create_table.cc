@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// CreateTable: the table is ACTIVE and durable when it answers.
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "model/schema.h"
+#include "pallet/storage/v1/catalog.pb.h"
+#include "pallet/v1/table_service.pb.h"
+#include "service/handlers/handler.h"
+#include "service/handlers/handlers.h"
+#include "service/handlers/table_description.h"
+#include "service/handlers/throughput.h"
+#include "service/validation.h"
+
+namespace pallet::service {
+namespace {
+
+using storage::v1::TableRecord;
+
+void CheckElements(const v1::CreateTableRequest& request,
+                   model::Constraints* constraints) {
+  for (int i = 0; i < request.attribute_definitions_size(); ++i) {
+    const v1::AttributeDefinition& definition =
+        request.attribute_definitions(i);
+    const std::string path =
+        absl::StrCat("attributeDefinitions.", i + 1, ".member.");
+    CheckPresent(definition.has_attribute_name(), path + "attributeName",
+                 constraints);
+    CheckRequiredEnum(EnumRule::kAttributeType, definition.attribute_type(),
+                      path + "attributeType", constraints);
+  }
+  for (int i = 0; i < request.key_schema_size(); ++i) {
+    const v1::KeySchemaElement& element = request.key_schema(i);
+    const std::string path = absl::StrCat("keySchema.", i + 1, ".member.");
+    CheckPresent(element.has_attribute_name(), path + "attributeName",
+                 constraints);
+    CheckRequiredEnum(EnumRule::kKeyType, element.key_type(), path + "keyType",
+                      constraints);
+  }
+}
+
+absl::Status CheckConstraints(const v1::CreateTableRequest& request) {
+  model::Constraints constraints;
+  CheckElements(request, &constraints);
+  if (request.has_provisioned_throughput()) {
+    CheckThroughput(request.provisioned_throughput(), &constraints);
+  }
+  CheckEnum(EnumRule::kBillingMode, request.billing_mode(), "billingMode",
+            &constraints);
+  CheckEnum(EnumRule::kTableClass, request.table_class(), "tableClass",
+            &constraints);
+  return constraints.ToStatus();
+}
+
+bool IsPayPerRequest(const v1::CreateTableRequest& request) {
+  return request.billing_mode() == v1::BILLING_MODE_PAY_PER_REQUEST;
+}
+
+absl::Status CheckBilling(const v1::CreateTableRequest& request) {
+  if (IsPayPerRequest(request)) {
+    return request.has_provisioned_throughput() ? ThroughputRefused()
+                                                : absl::OkStatus();
+  }
+  if (!request.has_provisioned_throughput()) return ThroughputRequired();
+  return CheckThroughputBounds(request.provisioned_throughput());
+}
+
+model::ScalarType TypeOf(v1::ScalarAttributeType type) {
+  switch (type) {
+    case v1::SCALAR_ATTRIBUTE_TYPE_N:
+      return model::ScalarType::kNumber;
+    case v1::SCALAR_ATTRIBUTE_TYPE_B:
+      return model::ScalarType::kBinary;
+    default:
+      return model::ScalarType::kString;
+  }
+}
+
+absl::Status CheckSchema(const v1::CreateTableRequest& request) {
+  std::vector<model::AttributeDefinition> definitions;
+  for (const auto& each : request.attribute_definitions()) {
+    definitions.push_back(
+        {each.attribute_name(), TypeOf(each.attribute_type())});
+  }
+  std::vector<model::KeySchemaElement> elements;
+  for (const auto& each : request.key_schema()) {
+    elements.push_back(
+        {each.attribute_name(), each.key_type() == v1::KEY_TYPE_HASH
+                                    ? model::KeyRole::kHash
+                                    : model::KeyRole::kRange});
+  }
+  return model::MakeKeySchema(definitions, elements).status();
+}
+
+// REQUIRES: the request is valid.
+TableRecord RecordOf(const v1::CreateTableRequest& request, absl::Time now) {
+  TableRecord record;
+  record.set_name(request.table_name());
+  for (const auto& each : request.attribute_definitions()) {
+    auto* definition = record.add_attribute_definitions();
+    definition->set_name(each.attribute_name());
+    definition->set_type(
+        static_cast<storage::v1::ScalarType>(each.attribute_type()));
+  }
+  for (const auto& each : request.key_schema()) {
+    auto* element = record.add_key_schema();
+    element->set_name(each.attribute_name());
+    element->set_role(static_cast<storage::v1::KeyRole>(each.key_type()));
+  }
+  if (IsPayPerRequest(request)) {
+    record.set_billing_mode(storage::v1::TABLE_BILLING_MODE_PAY_PER_REQUEST);
+    *record.mutable_pay_per_request_since() = ToProto(now);
+  } else {
+    record.set_billing_mode(storage::v1::TABLE_BILLING_MODE_PROVISIONED);
+    auto* throughput = record.mutable_provisioned_throughput();
+    throughput->set_read_capacity_units(
+        request.provisioned_throughput().read_capacity_units());
+    throughput->set_write_capacity_units(
+        request.provisioned_throughput().write_capacity_units());
+  }
+  record.set_table_class(
+      static_cast<storage::v1::TableStorageClass>(request.table_class()));
+  record.set_deletion_protection(request.deletion_protection_enabled());
+  return record;
+}
+
+absl::StatusOr<std::string> CreateTable(const HandlerOptions& options,
+                                        const v1::CreateTableRequest& request) {
+  RETURN_IF_ERROR(model::CheckNewTableName(request.table_name()));
+  RETURN_IF_ERROR(CheckConstraints(request));
+  RETURN_IF_ERROR(CheckBilling(request));
+  RETURN_IF_ERROR(CheckSchema(request));
+  ASSIGN_OR_RETURN(
+      const cluster::TablePtr table,
+      options.host->CreateTable(RecordOf(request, options.clock->Now())));
+  v1::CreateTableResponse response;
+  *response.mutable_table_description() = Describe(*table, {});
+  return response.SerializeAsString();
+}
+
+}  // namespace
+
+void RegisterCreateTable(const HandlerOptions& options,
+                         OperationRegistry* registry) {
+  registry->Add(
+      "CreateTable",
+      Pooled<v1::CreateTableRequest>(
+          options.control,
+          [options](const v1::CreateTableRequest& request, const CallContext&) {
+            return CreateTable(options, request);
+          }));
+}
+
+}  // namespace pallet::service

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// DeleteItem: as PutItem; deleting what is not there succeeds.
+#include "model/item_codec.h"
+#include "pallet/wire/v1/item.pb.h"
+#include "service/handlers/handler.h"
+#include "service/handlers/handlers.h"
+#include "service/handlers/single_write.h"
+#include "service/router.h"
+#include "service/validation.h"
+#include "service/wire.h"
+
+namespace pallet::service {
+namespace {
+
+absl::StatusOr<model::CanonicalItem> KeyOf(
+    const wire::DeleteItemRequest& request) {
+  model::Constraints constraints;
+  CheckPresent(request.has_key(), "key", &constraints);
+  CheckWriteEnums(request, &constraints);
+  RETURN_IF_ERROR(constraints.ToStatus());
+  RETURN_IF_ERROR(CheckReturnValuesOfPutOrDelete(request.return_values()));
+  return model::CanonicalizeItem(request.key());
+}
+
+absl::Status DeleteItem(const Router& router,
+                        const wire::DeleteItemRequest& request,
+                        const CallContext& context, Reply* reply) {
+  ASSIGN_OR_RETURN(const std::string name,
+                   TableOfItemRequest(PALLET_OPTIONAL(request, table_name)));
+  ASSIGN_OR_RETURN(const model::CanonicalItem key, KeyOf(request));
+  ASSIGN_OR_RETURN(const cluster::TablePtr table, router.Find(name));
+  ASSIGN_OR_RETURN(Row row, router.RowOfKey(*table, key.bytes));
+  return SubmitSingleWrite(router, std::move(row), std::nullopt, request,
+                           context, reply);
+}
+
+}  // namespace
+
+void RegisterDeleteItem(const HandlerOptions& options,
+                        OperationRegistry* registry) {
+  registry->Add("DeleteItem", Submitted<wire::DeleteItemRequest>(
+                                  [router = Router(options.host)](
+                                      const wire::DeleteItemRequest& request,
+                                      const CallContext& context, Reply reply) {
+                                    const absl::Status status = DeleteItem(
+                                        router, request, context, &reply);
+                                    if (!status.ok()) reply(status);
+                                  }));
+}
+
+}  // namespace pallet::service

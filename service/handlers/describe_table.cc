@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// DescribeTable: what the catalog and the partitions say now.
+#include "pallet/v1/table_service.pb.h"
+#include "service/handlers/handler.h"
+#include "service/handlers/handlers.h"
+#include "service/handlers/table_description.h"
+#include "service/validation.h"
+
+namespace pallet::service {
+namespace {
+
+absl::StatusOr<std::string> DescribeTable(
+    cluster::PartitionHost& host, const v1::DescribeTableRequest& request) {
+  ASSIGN_OR_RETURN(const std::string name,
+                   TableOfTableRequest(PALLET_OPTIONAL(request, table_name)));
+  const cluster::TablePtr table = host.FindTable(name);
+  if (table == nullptr) return TableNotFound(name);
+  ASSIGN_OR_RETURN(const cluster::TableCounts counts, host.CountsOf(*table));
+  v1::DescribeTableResponse response;
+  *response.mutable_table() = Describe(*table, counts);
+  return response.SerializeAsString();
+}
+
+}  // namespace
+
+void RegisterDescribeTable(const HandlerOptions& options,
+                           OperationRegistry* registry) {
+  registry->Add(
+      "DescribeTable",
+      Pooled<v1::DescribeTableRequest>(
+          options.read_pool,
+          [host = options.host](const v1::DescribeTableRequest& request,
+                                const CallContext&) {
+            return DescribeTable(*host, request);
+          }));
+}
+
+}  // namespace pallet::service

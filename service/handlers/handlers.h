@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The operations, one file each, and what they need.
+#pragma once
+
+#include "base/clock.h"
+#include "base/executor.h"
+#include "cluster/partition_host.h"
+#include "service/operation.h"
+
+namespace pallet::service {
+
+// All outlive the registry and every call.
+struct HandlerOptions {
+  Clock* clock = Clock::Real();
+  cluster::PartitionHost* host = nullptr;
+  Executor* read_pool = nullptr;  // queries, scans, batches of reads
+  Executor* control = nullptr;    // changes of tables
+};
+
+// Adds every operation this version has.
+void RegisterHandlers(const HandlerOptions& options,
+                      OperationRegistry* registry);
+
+void RegisterBatchGetItem(const HandlerOptions&, OperationRegistry*);
+void RegisterBatchWriteItem(const HandlerOptions&, OperationRegistry*);
+void RegisterCreateTable(const HandlerOptions&, OperationRegistry*);
+void RegisterDeleteItem(const HandlerOptions&, OperationRegistry*);
+void RegisterDeleteTable(const HandlerOptions&, OperationRegistry*);
+void RegisterDescribeTable(const HandlerOptions&, OperationRegistry*);
+void RegisterGetItem(const HandlerOptions&, OperationRegistry*);
+void RegisterListTables(const HandlerOptions&, OperationRegistry*);
+void RegisterPutItem(const HandlerOptions&, OperationRegistry*);
+void RegisterQuery(const HandlerOptions&,
+                   OperationRegistry*);                        // and its stream
+void RegisterScan(const HandlerOptions&, OperationRegistry*);  // and its stream
+void RegisterUpdateTable(const HandlerOptions&, OperationRegistry*);
+
+}  // namespace pallet::service

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "service/handlers/item_pages.h"
+
+#include <utility>
+
+#include "base/status_macros.h"
+#include "model/errors.h"
+#include "service/wire.h"
+
+namespace pallet::service {
+namespace {
+
+using OneResponse = wire::QueryResponse;
+using StreamResponse = wire::StreamQueryResponse;
+
+template <typename A, typename B>
+constexpr bool SameNumbers() {
+  return int{A::kItemsFieldNumber} == int{B::kItemsFieldNumber} &&
+         int{A::kCountFieldNumber} == int{B::kCountFieldNumber} &&
+         int{A::kScannedCountFieldNumber} == int{B::kScannedCountFieldNumber} &&
+         int{A::kConsumedCapacityFieldNumber} ==
+             int{B::kConsumedCapacityFieldNumber} &&
+         A::kItemsFieldNumber == kItemsField;
+}
+static_assert(SameNumbers<OneResponse, wire::ScanResponse>());
+static_assert(SameNumbers<StreamResponse, wire::StreamScanResponse>());
+static_assert(int{OneResponse::kLastEvaluatedKeyFieldNumber} ==
+              int{wire::ScanResponse::kLastEvaluatedKeyFieldNumber});
+static_assert(int{StreamResponse::kResumeTokenFieldNumber} ==
+              int{wire::StreamScanResponse::kResumeTokenFieldNumber});
+
+absl::StatusOr<Page> Read(const ItemPages& pages,
+                          const std::optional<std::string>& after,
+                          int64_t limit) {
+  return ReadPage(pages.router.host(), pages.walk, after,
+                  {&pages.table->key, pages.with_items, limit});
+}
+
+// Fills everything but the items and where to go on.
+template <typename Response>
+void FillAccounts(const ItemPages& pages, const Page& page,
+                  Response* response) {
+  response->set_count(page.count);
+  response->set_scanned_count(page.count);
+  if (WantsCapacity(pages.capacity)) {
+    FillConsumedCapacity(pages.capacity, pages.table_name,
+                         ReadUnits(page.size, pages.consistency),
+                         response->mutable_consumed_capacity());
+  }
+}
+
+// Items first, as they were read; the rest behind them.
+template <typename Response>
+std::string Encode(Page page, const Response& rest) {
+  std::string encoded = std::move(page.items);
+  AppendMessage(rest, &encoded);
+  return encoded;
+}
+
+// Memory: one page, whatever the length of the stream.
+class ItemPageSource final : public PageSource {
+ public:
+  ItemPageSource(ItemPages pages, CallContext context)
+      : pages_(std::move(pages)),
+        context_(std::move(context)),
+        after_(pages_.after),
+        left_(pages_.limit) {}
+
+  absl::StatusOr<std::optional<std::string>> Next() override {
+    if (ended_) return std::nullopt;
+    RETURN_IF_ERROR(context_.Check());
+    ASSIGN_OR_RETURN(Page page, Read(pages_, after_, left_));
+    left_ -= page.count;
+    ended_ = !page.last.has_value() || left_ == 0;
+
+    StreamResponse rest;
+    FillAccounts(pages_, page, &rest);
+    if (page.last.has_value()) {
+      after_ = page.last->row_key;
+      rest.set_resume_token(EncodeResumeToken(*after_));
+    }
+    return Encode(std::move(page), rest);
+  }
+
+ private:
+  const ItemPages pages_;
+  const CallContext context_;
+  std::optional<std::string> after_;
+  int64_t left_;  // items it may still evaluate
+  bool ended_ = false;
+};
+
+}  // namespace
+
+absl::Status CheckSelect(wire::Select select) {
+  if (select == wire::SELECT_ALL_PROJECTED_ATTRIBUTES) {
+    return model::ValidationError(
+        "One or more parameter values were invalid: ALL_PROJECTED_ATTRIBUTES "
+        "can be used only when Querying using an IndexName");
+  }
+  if (select == wire::SELECT_SPECIFIC_ATTRIBUTES) {
+    return model::ValidationError(
+        "Must specify the AttributesToGet or ProjectionExpression when "
+        "choosing to get SPECIFIC_ATTRIBUTES");
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> OnePage(const ItemPages& pages) {
+  ASSIGN_OR_RETURN(Page page, Read(pages, pages.after, pages.limit));
+  OneResponse rest;
+  FillAccounts(pages, page, &rest);
+  if (page.last.has_value()) {
+    rest.set_last_evaluated_key(page.last->key_item);
+  }
+  return Encode(std::move(page), rest);
+}
+
+absl::StatusOr<std::unique_ptr<PageSource>> StreamPages(
+    ItemPages pages, const std::string* resume_token,
+    const CallContext& context) {
+  if (resume_token != nullptr) {
+    if (pages.after.has_value()) {
+      return model::ValidationError(
+          "The resume token and ExclusiveStartKey exclude each other");
+    }
+    ASSIGN_OR_RETURN(pages.after, DecodeResumeToken(pages.walk, *resume_token));
+  }
+  return std::make_unique<ItemPageSource>(std::move(pages), context);
+}
+
+}  // namespace pallet::service

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// ItemWrite: every write of items is one of these. It reads what its items are,
+// checks, computes what they become, and writes that: one or several items of
+// one partition, all of them or none.
+//
+// Made on the caller's thread, decided on the store's writer, finished there
+// once its batch is durable.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/container/inlined_vector.h"
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "model/item_codec.h"
+#include "service/operation.h"
+#include "storage/store.h"
+
+namespace pallet::service {
+
+// What becomes of one item.
+struct ItemChange {
+  std::string row_key;
+  std::optional<model::CanonicalItem> item;  // nullopt: deleted
+  bool keep_old = false;                     // for ReturnValues
+};
+
+// What it was. Sizes by DynamoDB's rule; 0 for an item that is not there.
+struct ItemOutcome {
+  std::optional<std::string> old_item;  // if keep_old and there was one
+  uint64_t old_size = 0;
+  uint64_t new_size = 0;
+};
+
+class ItemWrite final : public storage::RowWrite {
+ public:
+  using Changes = absl::InlinedVector<ItemChange, 1>;
+  using Outcomes = absl::InlinedVector<ItemOutcome, 1>;
+  // Called once. `outcomes` are in the order of the changes, if the status is
+  // OK. On the store's thread: it must not block.
+  using Finished =
+      absl::AnyInvocable<void(const absl::Status& status, Outcomes outcomes)>;
+
+  // Does nothing if the call's deadline has passed or it was cancelled before
+  // it is decided.
+  ItemWrite(storage::PartitionId partition, Changes changes,
+            CallContext context, Finished finished);
+
+  storage::PartitionId partition() const override { return partition_; }
+  size_t byte_size() const override;
+  absl::Status Decide(storage::WriteContext& context) override;
+  void Done(const absl::Status& status) override;
+
+ private:
+  const storage::PartitionId partition_;
+  const Changes changes_;
+  const CallContext context_;
+  Finished finished_;
+  Outcomes outcomes_;
+};
+
+}  // namespace pallet::service

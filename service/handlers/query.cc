@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Query and StreamQuery: a part of one item collection, in sort key order,
+// either way.
+#include "model/expression/key_condition.h"
+#include "model/expression/placeholders.h"
+#include "model/item_codec.h"
+#include "pallet/wire/v1/query.pb.h"
+#include "service/handlers/handler.h"
+#include "service/handlers/handlers.h"
+#include "service/handlers/item_pages.h"
+#include "service/router.h"
+#include "service/validation.h"
+#include "service/wire.h"
+#include "storage/key_codec.h"
+
+namespace pallet::service {
+namespace {
+
+absl::Status CheckConstraints(const wire::QueryRequest& request) {
+  model::Constraints constraints;
+  CheckEnum(EnumRule::kSelect, request.select(), "select", &constraints);
+  CheckEnum(EnumRule::kReturnConsumedCapacity,
+            request.return_consumed_capacity(), "returnConsumedCapacity",
+            &constraints);
+  RETURN_IF_ERROR(constraints.ToStatus());
+  if (request.has_limit() && request.limit() < 1) {
+    // Unlike Scan's, this one does not tell the value.
+    return model::ValidationError(
+        "1 validation error detected: Value at 'Limit' failed to satisfy "
+        "constraint: Member must have value greater than or equal to 1");
+  }
+  return absl::OkStatus();
+}
+
+// Parsed and checked as far as that goes without the table.
+absl::StatusOr<model::KeyConditionExpression> ParseCondition(
+    const wire::QueryRequest& request) {
+  ASSIGN_OR_RETURN(model::expression::Placeholders placeholders,
+                   model::expression::Placeholders::Create(
+                       request.expression_attribute_names(),
+                       request.expression_attribute_values()));
+  if (!request.has_key_condition_expression()) {
+    return model::ValidationError(
+        "Either the KeyConditions or KeyConditionExpression parameter must be "
+        "specified in the request.");
+  }
+  ASSIGN_OR_RETURN(model::KeyConditionExpression condition,
+                   model::KeyConditionExpression::Parse(
+                       request.key_condition_expression(), placeholders));
+  RETURN_IF_ERROR(placeholders.CheckAllUsed());
+  return condition;
+}
+
+// The first possible row key behind this one.
+std::string Successor(std::string row_key) {
+  row_key.push_back('\0');
+  return row_key;
+}
+
+// Narrows the collection's range to what the sort condition leaves. `prefix` is
+// the collection's.
+void Narrow(const model::SortCondition& sort, const std::string& prefix,
+            RowRange* range) {
+  const std::string bound = prefix + storage::EncodeKeyValue(sort.bound);
+  switch (sort.op) {
+    case model::SortOperator::kEqual:
+      range->begin = bound;
+      range->end = Successor(bound);
+      return;
+    case model::SortOperator::kLess:
+      range->end = bound;
+      return;
+    case model::SortOperator::kLessOrEqual:
+      range->end = Successor(bound);
+      return;
+    case model::SortOperator::kGreater:
+      range->begin = Successor(bound);
+      return;
+    case model::SortOperator::kGreaterOrEqual:
+      range->begin = bound;
+      return;
+    case model::SortOperator::kBetween:
+      range->begin = bound;
+      range->end = Successor(prefix + storage::EncodeKeyValue(*sort.upper));
+      return;
+    case model::SortOperator::kBeginsWith:
+      // Without the two zero bytes that end a string or binary.
+      range->begin = bound.substr(0, bound.size() - 2);
+      range->end = storage::PrefixEnd(range->begin);
+      return;
+  }
+}
+
+Walk WalkOf(const Router& router, const cluster::Table& table,
+            const model::KeyCondition& condition, bool forward) {
+  const std::string prefix = storage::CollectionPrefix(
+      table.keyspace, condition.partition, router.hash_seed());
+  RowRange range;
+  range.partition = &table.PartitionOf(storage::HashOfRowKey(prefix));
+  range.begin = prefix;
+  range.end = storage::PrefixEnd(prefix);
+  if (condition.sort.has_value()) Narrow(*condition.sort, prefix, &range);
+  return Walk{{std::move(range)}, forward};
+}
+
+absl::StatusOr<ItemPages> Plan(const Router& router,
+                               const wire::QueryRequest& request) {
+  ASSIGN_OR_RETURN(const std::string name,
+                   TableOfItemRequest(PALLET_OPTIONAL(request, table_name)));
+  RETURN_IF_ERROR(CheckConstraints(request));
+  RETURN_IF_ERROR(CheckSelect(request.select()));
+  ASSIGN_OR_RETURN(const model::KeyConditionExpression expression,
+                   ParseCondition(request));
+  model::CanonicalItem start_key;
+  if (request.has_exclusive_start_key()) {
+    ASSIGN_OR_RETURN(start_key,
+                     model::CanonicalizeItem(request.exclusive_start_key()));
+  }
+
+  ItemPages pages(router);
+  ASSIGN_OR_RETURN(pages.table, router.Find(name));
+  const cluster::Table& table = *pages.table;
+  ASSIGN_OR_RETURN(const model::KeyCondition condition,
+                   expression.Bind(table.key));
+  pages.walk =
+      WalkOf(router, table, condition,
+             !request.has_scan_index_forward() || request.scan_index_forward());
+  if (request.has_exclusive_start_key()) {
+    ASSIGN_OR_RETURN(const model::Key start,
+                     model::QueryStartKey(table.key, condition,
+                                          model::ItemView(start_key.bytes)));
+    pages.after = storage::RowKey(table.keyspace, start, router.hash_seed());
+  }
+  FillChoices(request, &pages);
+  return pages;
+}
+
+absl::StatusOr<std::string> Query(const Router& router,
+                                  const wire::QueryRequest& request) {
+  ASSIGN_OR_RETURN(const ItemPages pages, Plan(router, request));
+  return OnePage(pages);
+}
+
+absl::StatusOr<std::unique_ptr<PageSource>> StreamQuery(
+    const Router& router, const wire::StreamQueryRequest& request,
+    const CallContext& context) {
+  ASSIGN_OR_RETURN(ItemPages pages, Plan(router, request.query()));
+  return StreamPages(std::move(pages), PALLET_OPTIONAL(request, resume_token),
+                     context);
+}
+
+}  // namespace
+
+void RegisterQuery(const HandlerOptions& options, OperationRegistry* registry) {
+  registry->Add("Query",
+                Pooled<wire::QueryRequest>(
+                    options.read_pool,
+                    [router = Router(options.host)](
+                        const wire::QueryRequest& request, const CallContext&) {
+                      return Query(router, request);
+                    }));
+  registry->AddStream("StreamQuery",
+                      Streamed<wire::StreamQueryRequest>(
+                          [router = Router(options.host)](
+                              const wire::StreamQueryRequest& request,
+                              const CallContext& context) {
+                            return StreamQuery(router, request, context);
+                          }));
+}
+
+}  // namespace pallet::service

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "service/handlers/table_description.h"
+
+#include <cstdint>
+
+#include "absl/strings/str_cat.h"
+#include "model/errors.h"
+#include "pallet/storage/v1/catalog.pb.h"
+
+namespace pallet::service {
+namespace {
+
+using storage::v1::TableRecord;
+
+// The catalog's enums and the contract's have the same numbers.
+static_assert(int{storage::v1::SCALAR_TYPE_BINARY} ==
+              int{v1::SCALAR_ATTRIBUTE_TYPE_B});
+static_assert(int{storage::v1::SCALAR_TYPE_NUMBER} ==
+              int{v1::SCALAR_ATTRIBUTE_TYPE_N});
+static_assert(int{storage::v1::KEY_ROLE_SORT} == int{v1::KEY_TYPE_RANGE});
+static_assert(int{storage::v1::TABLE_BILLING_MODE_PAY_PER_REQUEST} ==
+              int{v1::BILLING_MODE_PAY_PER_REQUEST});
+static_assert(
+    int{storage::v1::TABLE_STORAGE_CLASS_STANDARD_INFREQUENT_ACCESS} ==
+    int{v1::TABLE_CLASS_STANDARD_INFREQUENT_ACCESS});
+
+void DescribeKeys(const TableRecord& record, v1::TableDescription* table) {
+  for (const auto& definition : record.attribute_definitions()) {
+    v1::AttributeDefinition* out = table->add_attribute_definitions();
+    out->set_attribute_name(definition.name());
+    out->set_attribute_type(
+        static_cast<v1::ScalarAttributeType>(definition.type()));
+  }
+  for (const auto& element : record.key_schema()) {
+    v1::KeySchemaElement* out = table->add_key_schema();
+    out->set_attribute_name(element.name());
+    out->set_key_type(static_cast<v1::KeyType>(element.role()));
+  }
+}
+
+void DescribeThroughput(const TableRecord& record,
+                        v1::TableDescription* table) {
+  v1::ProvisionedThroughputDescription* out =
+      table->mutable_provisioned_throughput();
+  const auto& throughput = record.provisioned_throughput();
+  out->set_read_capacity_units(throughput.read_capacity_units());
+  out->set_write_capacity_units(throughput.write_capacity_units());
+  out->set_number_of_decreases_today(throughput.decreases_today());
+  if (throughput.has_last_increase()) {
+    *out->mutable_last_increase_date_time() = throughput.last_increase();
+  }
+  if (throughput.has_last_decrease()) {
+    *out->mutable_last_decrease_date_time() = throughput.last_decrease();
+  }
+  if (record.has_pay_per_request_since()) {
+    v1::BillingModeSummary* summary = table->mutable_billing_mode_summary();
+    summary->set_billing_mode(
+        static_cast<v1::BillingMode>(record.billing_mode()));
+    *summary->mutable_last_update_to_pay_per_request_date_time() =
+        record.pay_per_request_since();
+  }
+}
+
+void DescribeClass(const TableRecord& record, v1::TableDescription* table) {
+  if (record.table_class() == storage::v1::TABLE_STORAGE_CLASS_UNSPECIFIED) {
+    return;
+  }
+  v1::TableClassSummary* summary = table->mutable_table_class_summary();
+  summary->set_table_class(static_cast<v1::TableClass>(record.table_class()));
+  if (record.has_table_class_updated()) {
+    *summary->mutable_last_update_date_time() = record.table_class_updated();
+  }
+}
+
+}  // namespace
+
+std::string TableArn(absl::string_view name) {
+  return absl::StrCat("arn:aws:dynamodb:", kRegion, ":", kAccount, ":table/",
+                      name);
+}
+
+v1::TableDescription Describe(const cluster::Table& table,
+                              const cluster::TableCounts& counts) {
+  const TableRecord& record = *table.record;
+  v1::TableDescription description;
+  description.set_table_name(table.name);
+  description.set_table_arn(TableArn(table.name));
+  description.set_table_id(record.uuid());
+  description.set_table_status(v1::TABLE_STATUS_ACTIVE);
+  *description.mutable_creation_date_time() = record.created();
+  description.set_item_count(static_cast<int64_t>(counts.items));
+  description.set_table_size_bytes(static_cast<int64_t>(counts.bytes));
+  description.set_deletion_protection_enabled(record.deletion_protection());
+  description.set_partition_count(static_cast<int>(table.partitions.size()));
+  DescribeKeys(record, &description);
+  DescribeThroughput(record, &description);
+  DescribeClass(record, &description);
+  return description;
+}
+
+google::protobuf::Timestamp ToProto(absl::Time time) {
+  google::protobuf::Timestamp out;
+  const int64_t seconds = absl::ToUnixSeconds(time);
+  out.set_seconds(seconds);
+  out.set_nanos(static_cast<int32_t>(
+      absl::ToInt64Nanoseconds(time - absl::FromUnixSeconds(seconds))));
+  return out;
+}
+
+absl::Status TableNotFound(absl::string_view name) {
+  return model::MakeError(model::Reason::kResourceNotFound,
+                          absl::StrCat("Requested resource not found: Table: ",
+                                       name, " not found"));
+}
+
+}  // namespace pallet::service

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Router: from a table's name and a key to the partition and row that hold the
+// item. Thread-safe; a value.
+#pragma once
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "cluster/partition_host.h"
+#include "cluster/partition_map.h"
+#include "model/key.h"
+
+namespace pallet::service {
+
+// A row of a table: where it lives and its whole key. Borrows the table.
+struct Row {
+  const cluster::TablePartition* partition = nullptr;
+  std::string key;
+};
+
+class Router {
+ public:
+  // `host` outlives this.
+  explicit Router(cluster::PartitionHost* host) : host_(host) {}
+
+  // kResourceNotFound if there is no such table. `name` is no ARN any more.
+  absl::StatusOr<cluster::TablePtr> Find(absl::string_view name) const;
+
+  // Of a canonical key item: exactly the table's key attributes.
+  absl::StatusOr<Row> RowOfKey(const cluster::Table& table,
+                               absl::string_view key_item) const;
+  // Of a canonical whole item.
+  absl::StatusOr<Row> RowOfItem(const cluster::Table& table,
+                                absl::string_view item) const;
+
+  uint64_t hash_seed() const { return host_->hash_seed(); }
+  cluster::PartitionHost& host() const { return *host_; }
+
+ private:
+  Row RowOf(const cluster::Table& table, const model::Key& key) const;
+
+  cluster::PartitionHost* host_;
+};
+
+}  // namespace pallet::service
