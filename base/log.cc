@@ -94,8 +94,9 @@ struct ValueAppender {
 
 class SpdlogLogger final : public Logger {
  public:
-  SpdlogLogger()
-      : json_(!isatty(STDERR_FILENO)),
+  explicit SpdlogLogger(LogFormat format)
+      : json_(format == LogFormat::kAuto ? !isatty(STDERR_FILENO)
+                                         : format == LogFormat::kJson),
         logger_("pallet", std::make_shared<spdlog::sinks::stderr_sink_mt>()) {
     logger_.set_level(spdlog::level::trace);
     logger_.set_pattern("%v");
@@ -116,8 +117,13 @@ class SpdlogLogger final : public Logger {
 
 }  // namespace
 
+std::unique_ptr<Logger> Logger::OnStandardError(LogFormat format) {
+  return std::make_unique<SpdlogLogger>(format);
+}
+
 Logger* Logger::Real() {
-  static auto* const logger = new SpdlogLogger;  // outlives static destructors
+  // Outlives static destructors.
+  static auto* const logger = new SpdlogLogger(LogFormat::kAuto);
   return logger;
 }
 

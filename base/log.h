@@ -30,6 +30,9 @@ namespace pallet {
 
 enum class LogLevel { kDebug, kInfo, kWarning, kError };
 
+// kAuto: text if it goes to a terminal, JSON if not.
+enum class LogFormat { kAuto, kText, kJson };
+
 // One key and its value; borrows both for the length of the call.
 struct LogField {
   using Value = std::variant<bool, int64_t, uint64_t, double, absl::string_view,
@@ -90,8 +93,9 @@ class Logger {
     if (level >= level_) Write(level, event, fields);
   }
 
-  // Standard error, as text if that is a terminal and as JSON if not. Lives as
-  // long as the process.
+  static std::unique_ptr<Logger> OnStandardError(LogFormat format);
+
+  // OnStandardError(LogFormat::kAuto). Lives as long as the process.
   static Logger* Real();
 
  private:

@@ -23,10 +23,9 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "base/log.h"
 
 namespace pallet::service {
-
-enum class LogFormat { kText, kJson };
 
 struct GrpcConfig {
   std::string address = "127.0.0.1:8001";  // host:port or unix:path
@@ -63,7 +62,7 @@ struct StoreConfig {
 };
 
 struct LogConfig {
-  LogFormat format = LogFormat::kText;
+  LogFormat format = LogFormat::kAuto;
   std::string level = "info";  // debug, info, warning or error
 };
 

@@ -138,15 +138,18 @@ Setting Switch(absl::string_view name, absl::string_view group,
 }
 
 Setting LogFormatSetting() {
-  return Make("log.format", kLog, "text|json",
-              "text for people, json for a log collector", "text",
-              [](absl::string_view text, ServerConfig* config) {
-                if (text == "text") {
+  return Make("log.format", kLog, "auto|text|json",
+              "text for people, json for a log collector; auto: text if it "
+              "goes to a terminal",
+              "auto", [](absl::string_view text, ServerConfig* config) {
+                if (text == "auto") {
+                  config->log.format = LogFormat::kAuto;
+                } else if (text == "text") {
                   config->log.format = LogFormat::kText;
                 } else if (text == "json") {
                   config->log.format = LogFormat::kJson;
                 } else {
-                  return Bad(text, "\"text\" or \"json\"");
+                  return Bad(text, "\"auto\", \"text\" or \"json\"");
                 }
                 return absl::OkStatus();
               });
