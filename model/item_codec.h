@@ -20,6 +20,7 @@
 namespace pallet::model {
 
 inline constexpr size_t kMaxItemBytes = 409600;
+// Levels: an attribute's value is at 1, a value in a map or list one deeper.
 inline constexpr int kMaxNesting = 32;
 inline constexpr size_t kMaxAttributeNameBytes = 65535;
 
@@ -31,7 +32,9 @@ struct CanonicalItem {
 // Errors are kValidation in DynamoDB's words (numbers, empty and duplicate
 // sets, NULL false, no or several datatypes, nesting, empty names); wire bytes
 // that are no Item are kValidation too. A repeated attribute name is refused.
-// Does not check kMaxItemBytes: operations differ in that.
+// Writes pass them through WithEnvelope (errors.h). Does not check
+// kMaxItemBytes: operations differ in that; but more names or members than fit
+// in it are refused as too large.
 absl::StatusOr<CanonicalItem> CanonicalizeItem(absl::string_view wire);
 
 // The same for one AttributeValue (expression values, key conditions).
