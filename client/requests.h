@@ -34,20 +34,20 @@ using Names = std::map<std::string, std::string>;
 // ---- Single items
 
 struct GetItemRequest {
-  std::string table;
-  Item key;
+  std::string table = {};
+  Item key = {};
   bool consistent_read = false;
   std::string projection = {};
   Names names = {};
 };
 
 struct GetItemResponse {
-  std::optional<Item> item;  // nullopt: there is none with this key
+  std::optional<Item> item = {};  // nullopt: there is none with this key
 };
 
 struct PutItemRequest {
-  std::string table;
-  Item item;
+  std::string table = {};
+  Item item = {};
   bool return_old = false;
   std::string condition = {};
   Names names = {};
@@ -62,8 +62,8 @@ struct PutItemResponse {
 };
 
 struct DeleteItemRequest {
-  std::string table;
-  Item key;
+  std::string table = {};
+  Item key = {};
   bool return_old = false;
   std::string condition = {};
   Names names = {};
@@ -79,7 +79,7 @@ struct DeleteItemResponse {
 // ---- Pages of items
 
 struct QueryRequest {
-  std::string table;
+  std::string table = {};
   std::string index = {};
   std::string key_condition = {};
   std::string filter = {};
@@ -94,7 +94,7 @@ struct QueryRequest {
 };
 
 struct ScanRequest {
-  std::string table;
+  std::string table = {};
   std::string index = {};
   std::string filter = {};
   std::string projection = {};
@@ -125,7 +125,7 @@ using ScanResponse = ItemPage;
 
 // Keys of one table in a BatchGetRequest.
 struct BatchGetKeys {
-  std::vector<Item> keys;
+  std::vector<Item> keys = {};
   bool consistent_read = false;
   std::string projection = {};
   Names names = {};
@@ -133,7 +133,7 @@ struct BatchGetKeys {
 
 // At most 100 keys.
 struct BatchGetRequest {
-  std::map<std::string, BatchGetKeys> tables;
+  std::map<std::string, BatchGetKeys> tables = {};
 };
 
 struct BatchGetResponse {
@@ -153,7 +153,7 @@ struct BatchWrites {
 
 // At most 25 puts and deletes.
 struct BatchWriteRequest {
-  std::map<std::string, BatchWrites> tables;
+  std::map<std::string, BatchWrites> tables = {};
 };
 
 struct BatchWriteResponse {
@@ -174,7 +174,7 @@ struct TableDescription {
   std::string arn;
   std::string id;
   TableState state = TableState::kUnknown;
-  KeySchema key;
+  KeySchema key = {};
   absl::Time created;
   int64_t item_count = 0;
   int64_t size_bytes = 0;
@@ -183,22 +183,22 @@ struct TableDescription {
 };
 
 struct CreateTableRequest {
-  std::string table;
-  KeySchema key;
+  std::string table = {};
+  KeySchema key = {};
   bool deletion_protection = false;
 };
 
 struct DescribeTableRequest {
-  std::string table;
+  std::string table = {};
 };
 
 struct UpdateTableRequest {
-  std::string table;
+  std::string table = {};
   std::optional<bool> deletion_protection = {};
 };
 
 struct DeleteTableRequest {
-  std::string table;
+  std::string table = {};
 };
 
 struct ListTablesRequest {
