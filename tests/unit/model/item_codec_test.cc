@@ -297,12 +297,17 @@ TEST(ItemCodecTest, BytesThatAreNoItemAreRefused) {
 }
 
 TEST(ItemCodecTest, MoreElementsThanAnyItemHoldsAreRefusedEarly) {
-  std::string wire;
-  for (size_t i = 0; i <= kMaxItemBytes + 1; ++i) wire.append("\x0A\x00", 2);
-  v1::AttributeValue value;
-  CHECK(value.mutable_ss()->ParseFromString(wire));
-  EXPECT_EQ(ValueError(value.SerializeAsString()),
-            "Item size has exceeded the maximum allowed size");
+  constexpr char kTooLarge[] =
+      "Item size has exceeded the maximum allowed size";
+  std::string members, entries;
+  for (size_t i = 0; i <= kMaxItemBytes; ++i) {
+    members += Field(0x0A, absl::StrCat(i));
+    entries += Entry(absl::StrCat(i), StringValue(""));
+  }
+  EXPECT_EQ(ValueError(Field(0x22, members)), "OK");
+  EXPECT_EQ(ValueError(Field(0x22, members + Field(0x0A, "x"))), kTooLarge);
+  EXPECT_EQ(ItemError(entries), "OK");
+  EXPECT_EQ(ItemError(entries + Entry("x", StringValue(""))), kTooLarge);
 }
 
 TEST(CheckCanonicalTest, RefusesWhatTheCodecDoesNotWrite) {

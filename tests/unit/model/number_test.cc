@@ -281,7 +281,7 @@ TEST(NumberTest, DamagedOrderedBytesAreDataLoss) {
         std::string("\x03\x80\x00", 3),          // no digits
         std::string("\x03\x80\x05\x00", 4),      // first digit 0
         std::string("\x03\x80\x0B\x01\x00", 5),  // last pair 00
-        std::string("\x03\x80\x66\x00", 4),      // pair of 101
+        std::string("\x03\x80\x65\x00", 4),      // pair of 100
         std::string("\x01\x80\xF4\x00", 4), too_long}) {
     absl::string_view rest = bytes;
     const absl::Status status = Number::DecodeOrdered(&rest).status();
