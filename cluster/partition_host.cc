@@ -169,6 +169,9 @@ absl::Status PartitionHost::OpenStores() {
   SideBySide("recover", count, [&](size_t i) {
     storage::StoreOptions options = options_.store;
     options.directory = directory_->store_directory(i);
+    options.file_system = options_.file_system;
+    options.clock = options_.clock;
+    options.logger = options_.logger;
     auto store = options_.open_store(std::move(options));
     results[i] = store.status();
     if (store.ok()) stores_[i] = *std::move(store);

@@ -65,7 +65,7 @@ struct PartitionHostOptions {
   uint32_t store_count = 4;
   // 0: as many as there are stores.
   uint32_t partitions_per_table = 0;
-  // For every store; the directory is filled in.
+  // For every store; directory, files, clock and logger are filled in.
   storage::StoreOptions store = {};
   FileSystem* file_system = FileSystem::Real();
   Clock* clock = Clock::Real();

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What table_worker and table_kill9_test agree on: the tables that come and go,
+// their rows, and the notes of the journal (a letter and a name, one a line).
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "base/log.h"
+#include "cluster/partition_host.h"
+#include "storage/key_codec.h"
+#include "storage/store.h"
+#include "tests/fault/small_store.h"
+#include "tests/testing/store_client.h"
+
+namespace pallet::testing {
+
+inline constexpr uint64_t kLifeTables = 6;
+inline constexpr int kLifeRows = 8;
+
+enum class TableNote : char {
+  kWillCreate = 'c',
+  kCreated = 'C',
+  kFilled = 'F',  // with kLifeRows rows
+  kWillDelete = 'd',
+  kDeleted = 'D',
+};
+
+inline std::string TableOfLife(uint64_t number) {
+  return absl::StrCat("table-", number);
+}
+
+// Spread over the hashes.
+inline std::string RowOfLife(storage::KeyspaceId keyspace, int row) {
+  return TestKey(keyspace, row * (UINT64_MAX / kLifeRows), "row");
+}
+
+inline absl::StatusOr<std::unique_ptr<cluster::PartitionHost>> OpenLifeHost(
+    const std::string& data) {
+  static Logger* const quiet = [] {
+    Logger::Real()->set_level(LogLevel::kError);
+    return Logger::Real();
+  }();
+  cluster::PartitionHostOptions options;
+  options.data_directory = data;
+  options.open_store = storage::Store::Open;
+  options.store_count = 2;
+  options.store = SmallStore("");
+  options.logger = quiet;
+  return cluster::PartitionHost::Open(std::move(options));
+}
+
+}  // namespace pallet::testing

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The process that table_kill9_test kills: makes, fills and deletes tables as
+// fast as it can, and notes in a journal what it intends and what was
+// acknowledged.
+//
+//   table_worker DATA_DIRECTORY JOURNAL SEED
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "base/check.h"
+#include "base/random.h"
+#include "base/status_macros.h"
+#include "cluster/partition_host.h"
+#include "pallet/storage/v1/catalog.pb.h"
+#include "tests/fault/table_life.h"
+#include "tests/testing/store_client.h"
+#include "tests/testing/table_definition.h"
+
+namespace pallet::testing {
+namespace {
+
+class Worker {
+ public:
+  Worker(cluster::PartitionHost* host, int journal, uint64_t seed)
+      : host_(host), journal_(journal), random_(seed) {}
+
+  absl::Status Step() {
+    const std::string name = TableOfLife(random_.Below(kLifeTables));
+    return host_->FindTable(name) == nullptr ? Create(name) : Delete(name);
+  }
+
+ private:
+  absl::Status Create(const std::string& name) {
+    Note(TableNote::kWillCreate, name);
+    ASSIGN_OR_RETURN(const cluster::TablePtr table,
+                     host_->CreateTable(TableDefinition(name)));
+    Note(TableNote::kCreated, name);
+    for (int row = 0; row < kLifeRows; ++row) {
+      const std::string key = RowOfLife(table->keyspace, row);
+      const auto& partition = table->PartitionOf(storage::HashOfRowKey(key));
+      RETURN_IF_ERROR(PutAndWait(host_->store(partition.store), partition.id,
+                                 key, std::string(100, 'x')));
+    }
+    Note(TableNote::kFilled, name);
+    return absl::OkStatus();
+  }
+
+  absl::Status Delete(const std::string& name) {
+    Note(TableNote::kWillDelete, name);
+    const auto always = [](const storage::v1::TableRecord&) {
+      return absl::OkStatus();
+    };
+    RETURN_IF_ERROR(host_->DeleteTable(name, always).status());
+    Note(TableNote::kDeleted, name);
+    return absl::OkStatus();
+  }
+
+  // One append, so that a kill leaves whole lines.
+  void Note(TableNote note, const std::string& name) {
+    const std::string line =
+        absl::StrCat(std::string(1, static_cast<char>(note)), name, "\n");
+    CHECK(write(journal_, line.data(), line.size()) ==
+          static_cast<ssize_t>(line.size()));
+  }
+
+  cluster::PartitionHost* const host_;
+  const int journal_;
+  Random random_;
+};
+
+absl::Status Run(const std::string& data, int journal, uint64_t seed) {
+  for (;; ++seed) {  // now and then an orderly close
+    ASSIGN_OR_RETURN(const auto host, OpenLifeHost(data));
+    Worker worker(host.get(), journal, seed);
+    for (int step = 0; step < 60; ++step) RETURN_IF_ERROR(worker.Step());
+  }
+}
+
+}  // namespace
+}  // namespace pallet::testing
+
+int main(int argc, char** argv) {
+  CHECK_EQ(argc, 4);
+  const int journal = open(argv[2], O_WRONLY | O_CREAT | O_APPEND, 0644);
+  CHECK(journal >= 0) << argv[2];
+  const absl::Status status = pallet::testing::Run(
+      argv[1], journal, std::strtoull(argv[3], nullptr, 10));
+  std::fprintf(stderr, "table_worker: %s\n", status.ToString().c_str());
+  return 1;
+}
