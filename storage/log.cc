@@ -28,6 +28,9 @@ class LogImpl final : public Log {
       : options_(std::move(options)),
         pool_({options_.directory, options_.file_system, options_.logger,
                options_.id_seed, options_.spare_segments}),
+        covered_(recovered.last_frame == FrameNumber(0) ||
+                 recovered.ends_with_marker),
+        synced_(recovered.last_frame.value()),
         last_frame_(recovered.last_frame.value()),
         last_checksum_(recovered.last_checksum) {
     for (const RecoveredSegment& segment : recovered.segments) {
@@ -60,8 +63,7 @@ class LogImpl final : public Log {
         std::max(options_.first_segment_bytes, kLogSector + copied_bytes);
     ASSIGN_OR_RETURN(LogSegment segment,
                      pool_.Make(last_seq + 1, bytes, [&](LogSegment& segment) {
-                       return CopyFrames(recovered.uncovered, copied_bytes,
-                                         segment);
+                       return CopyFrames(recovered.uncovered, segment);
                      }));
     Use(std::move(segment), kLogSector + copied_bytes);
     return absl::OkStatus();
@@ -75,7 +77,8 @@ class LogImpl final : public Log {
     const FrameNumber number(last_frame_ + 1);
     uint64_t checksum;
     const absl::string_view frame = builder->SealFrame(
-        {active_.header.id, number, last_checksum_, synced_}, &checksum);
+        {active_.header.id, number, last_checksum_, FrameNumber(synced_)},
+        &checksum);
     CHECK_EQ(frame.size(), bytes);
     if (const absl::Status status = active_.file->Write(offset_, frame);
         !status.ok()) {
@@ -98,12 +101,11 @@ class LogImpl final : public Log {
 
   absl::Status Sync() override {
     RETURN_IF_ERROR(Health());
-    const LogPosition end = {active_.header.seq, offset_};
-    if (synced_ == end) return absl::OkStatus();
+    if (synced_ == last_frame_) return absl::OkStatus();
     if (const absl::Status status = active_.file->SyncData(); !status.ok()) {
       return Fence(status);
     }
-    synced_ = end;
+    synced_ = last_frame_.load();
     absl::MutexLock lock(&mutex_);
     ++metrics_.syncs;
     return absl::OkStatus();
@@ -124,7 +126,7 @@ class LogImpl final : public Log {
     {
       absl::MutexLock lock(&mutex_);
       while (!closed_.empty() && closed_.front().last_frame < number &&
-             closed_.front().last_frame < last_frame()) {
+             closed_.front().last_frame < FrameNumber(synced_)) {
         // Those of the growing phase and those made for one large frame are
         // of no more use.
         const ClosedSegment& oldest = closed_.front();
@@ -197,8 +199,7 @@ class LogImpl final : public Log {
 
   // Writes the frames, in a row, into a segment that has no name yet.
   absl::Status CopyFrames(const std::vector<UncoveredFrame>& frames,
-                          uint64_t bytes, LogSegment& segment) {
-    const LogPosition end = {segment.header.seq, kLogSector + bytes};
+                          LogSegment& segment) {
     uint64_t offset = kLogSector;
     std::string frame;
     for (const UncoveredFrame& uncovered : frames) {
@@ -221,7 +222,7 @@ class LogImpl final : public Log {
       FrameHeader header = uncovered.header;
       header.segment_id = segment.header.id;
       header.previous = last_checksum_;
-      header.synced = end;
+      header.synced = last_frame();
       last_checksum_ = EncodeFrameHeader(header, frame.data());
       RETURN_IF_ERROR(segment.file->Write(offset, frame));
       offset += frame.size();
@@ -261,7 +262,6 @@ class LogImpl final : public Log {
   void Use(LogSegment segment, uint64_t offset) {
     active_ = std::move(segment);
     offset_ = first_frame_offset_ = offset;
-    synced_ = {active_.header.seq, offset};
     absl::MutexLock lock(&mutex_);
     active_bytes_ = active_.bytes;
   }
@@ -292,9 +292,9 @@ class LogImpl final : public Log {
   LogSegment active_;
   uint64_t offset_ = 0;              // where the next frame goes
   uint64_t first_frame_offset_ = 0;  // of those appended to `active_`
-  LogPosition synced_;
-  bool covered_ = true;  // the newest frame is a marker or a copy
+  bool covered_;                     // the newest frame is a marker
   bool closed_down_ = false;
+  std::atomic<uint64_t> synced_;  // this frame and all before it are
   std::atomic<uint64_t> last_frame_;
   uint64_t last_checksum_;
 

@@ -88,7 +88,7 @@ class Log {
   virtual absl::Status AppendMarker() = 0;
 
   // Gives up the frames < `number`, as far as whole segments go. The newest
-  // frame always stays.
+  // synced frame always stays: it tells a log that was lost from an empty one.
   virtual absl::Status TruncateBefore(FrameNumber number) = 0;
 
   // Syncs, appends the marker, gives unused space back. Nothing may follow.

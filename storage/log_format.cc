@@ -24,10 +24,10 @@ constexpr size_t kReservedAt = 12;
 constexpr size_t kSegmentIdAt = 16;
 constexpr size_t kNumberAt = 24;
 constexpr size_t kPreviousAt = 32;
-constexpr size_t kSyncedSegmentAt = 40;
-constexpr size_t kSyncedOffsetAt = 48;
-constexpr size_t kPayloadChecksumAt = 56;
-constexpr size_t kChecksumAt = 64;
+constexpr size_t kSyncedAt = 40;
+constexpr size_t kPayloadChecksumAt = 48;
+constexpr size_t kChecksumAt = 56;
+static_assert(kChecksumAt + sizeof(uint64_t) == kFrameHeaderBytes);
 
 constexpr size_t kSegmentChecksumAt = 24;
 
@@ -121,8 +121,7 @@ uint64_t EncodeFrameHeader(const FrameHeader& header, char* out) {
   StoreU64(out + kSegmentIdAt, header.segment_id);
   StoreU64(out + kNumberAt, header.number.value());
   StoreU64(out + kPreviousAt, header.previous);
-  StoreU64(out + kSyncedSegmentAt, header.synced.segment);
-  StoreU64(out + kSyncedOffsetAt, header.synced.offset);
+  StoreU64(out + kSyncedAt, header.synced.value());
   StoreU64(out + kPayloadChecksumAt, header.payload_checksum);
   const uint64_t checksum = Checksum({out, kChecksumAt});
   StoreU64(out + kChecksumAt, checksum);
@@ -141,8 +140,7 @@ bool DecodeFrameHeader(absl::string_view bytes, uint64_t segment_id,
   header->segment_id = LoadU64(in + kSegmentIdAt);
   header->number = FrameNumber(LoadU64(in + kNumberAt));
   header->previous = LoadU64(in + kPreviousAt);
-  header->synced = {LoadU64(in + kSyncedSegmentAt),
-                    LoadU64(in + kSyncedOffsetAt)};
+  header->synced = FrameNumber(LoadU64(in + kSyncedAt));
   header->payload_checksum = LoadU64(in + kPayloadChecksumAt);
   header->checksum = LoadU64(in + kChecksumAt);
   return header->segment_id == segment_id && LoadU32(in + kReservedAt) == 0 &&

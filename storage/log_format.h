@@ -8,8 +8,7 @@
 //   header   := "PLTSEG" | format u16 = 1 | seq u64 | id u64 | checksum u64
 //               | zeros to 512              -- checksum of what is before it
 //   frame    := "PLTF" | length u32 | count u32 | reserved u32 = 0
-//               | segment id u64 | number u64 | previous u64
-//               | synced segment seq u64 | synced offset u64
+//               | segment id u64 | number u64 | previous u64 | synced u64
 //               | payload checksum u64 | checksum u64
 //               | payload, `length` bytes | zeros to a multiple of 512
 //   payload  := record * count              -- none: a marker
@@ -24,9 +23,9 @@
 //      bytes of a user that look like one.
 //   2. Numbers count by one over all segments; `previous` is the checksum field
 //      of the frame before. Both make a chain.
-//   3. "synced" is a position: all of the log before it was on disk before this
-//      frame could be read. (A frame copied at a start may name its own end: it
-//      is synced before its segment gets its name.)
+//   3. `synced` is a frame number: that frame and all before it were on the disk
+//      before this one could be read. (Frames copied at a start name the last of
+//      themselves: they are synced before their segment gets its name.)
 //   4. A segment whose first frame has number n voids frames >= n in earlier
 //      segments: a start never appends to an old segment (log_recovery.h).
 //
@@ -49,7 +48,7 @@ namespace pallet::storage {
 
 inline constexpr uint16_t kLogFormat = 1;
 inline constexpr size_t kLogSector = 512;
-inline constexpr size_t kFrameHeaderBytes = 72;
+inline constexpr size_t kFrameHeaderBytes = 64;
 inline constexpr size_t kRecordOverhead = 37;  // its bytes beyond the payload
 // With header and padding. A segment grows to fit its frame (log.h).
 inline constexpr size_t kMaxFrameBytes = size_t{1} << 30;
@@ -114,7 +113,7 @@ class FrameBuilder {
     uint64_t segment_id = 0;
     FrameNumber number;
     uint64_t previous = 0;
-    LogPosition synced;
+    FrameNumber synced;
   };
   // Fills in header and padding. The view dies with the next call, which can
   // only be Clear. Returns the frame's checksum through `checksum`.
@@ -133,7 +132,7 @@ struct FrameHeader {
   uint64_t segment_id = 0;
   FrameNumber number;
   uint64_t previous = 0;
-  LogPosition synced;
+  FrameNumber synced;
   uint64_t payload_checksum = 0;
   uint64_t checksum = 0;
 

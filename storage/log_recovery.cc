@@ -184,13 +184,16 @@ class Recovery {
     started_ = true;
     log_.last_frame = header.number;
     log_.last_checksum = header.checksum;
+    log_.ends_with_marker = header.count == 0;
     std::vector<UncoveredFrame>& uncovered = log_.uncovered;
     uncovered.erase(uncovered.begin(),
                     std::find_if(uncovered.begin(), uncovered.end(),
                                  [&header](const UncoveredFrame& frame) {
-                                   return frame.position >= header.synced;
+                                   return frame.header.number > header.synced;
                                  }));
-    if (log_.end >= header.synced) uncovered.push_back({log_.end, header});
+    if (header.number > header.synced) {
+      uncovered.push_back({log_.end, header});
+    }
     records_.clear();
     if (const absl::Status status = DecodeRecords(header, payload, &records_);
         !status.ok()) {
@@ -210,6 +213,9 @@ class Recovery {
 
   // Looks behind log_.end, which is in segment `i`, for a witness against it.
   absl::Status CheckEnd(size_t i) {
+    // Without any frame, those that the checkpoint lacks are the ones to miss.
+    const FrameNumber missing((started_ ? log_.last_frame : after_).value() +
+                              1);
     for (size_t j = i; j < segments_.size(); ++j) {
       Segment& segment = *segments_[j];
       uint64_t offset = j == i ? log_.end.offset : kLogSector;
@@ -218,12 +224,11 @@ class Recovery {
         ASSIGN_OR_RETURN(const bool found, segment.HeaderAt(offset, &witness));
         if (!found) continue;
         log_.torn_tail = true;
-        if (witness.synced <= log_.end) continue;
+        if (witness.synced < missing) continue;
         return absl::DataLossError(absl::StrCat(
-            At(*segments_[i], log_.end), ": no sound frame after frame ",
-            log_.last_frame.value(), ", but frame ", witness.number.value(),
-            " at ", segment.path(), " offset ", offset,
-            " says that the log was synced beyond it"));
+            At(*segments_[i], log_.end), ": frame ", missing.value(),
+            " is not sound, but frame ", witness.number.value(), " at ",
+            segment.path(), " offset ", offset, " says that it was synced"));
       }
       segment.Rest();
     }

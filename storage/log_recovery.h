@@ -5,19 +5,17 @@
 //
 // Sectors that were not synced reach the disk in any order or not at all, so a
 // frame that is not sound is ordinary at the end and data loss before it. The
-// rule: a place P without the sound next frame of the chain is DAMAGE if a
-// sound frame header anywhere later says that the log was synced beyond P;
-// otherwise P is where the log ends and all behind it never counted.
+// rule: where the next frame of the chain, number n, is not sound, that is
+// DAMAGE if a sound frame header anywhere later says that frame n was synced;
+// otherwise the log ends there, and what is behind it never counted.
 //
 // What follows from it:
-//   1. What is delivered is a prefix of what was appended, and holds every
-//   frame
-//      that was followed by a Sync that succeeded, or the answer is kDataLoss.
+//   1. What is delivered is a prefix of what was appended with every frame that
+//      was followed by a Sync that succeeded, or the answer is kDataLoss.
 //   2. A stated limit: damage in the frames after the last that a later frame
 //      covers cannot be told from a torn tail. The writer appends a marker when
 //      it goes idle or closes, which covers all before it.
-//   3. Frames that are delivered and not covered may be in the page cache
-//   alone,
+//   3. Frames that are delivered and not covered may be in the page cache only,
 //      also after a sync that failed. Log::Open copies them to its new segment
 //      and syncs it; until then the old places stay as they are. Nothing is
 //      repaired in place: the evidence stays until the segments are truncated.
@@ -61,6 +59,7 @@ struct RecoveredLog {
   std::vector<RecoveredSegment> segments;  // oldest first
   FrameNumber last_frame;                  // 0: none was ever appended
   uint64_t last_checksum = 0;              // of last_frame
+  bool ends_with_marker = false;           // last_frame is one
   std::vector<UncoveredFrame> uncovered;   // oldest first, markers too
   uint64_t frames = 0;                     // delivered
   uint64_t bytes = 0;                      // theirs

@@ -127,6 +127,7 @@ class LogHarness {
   }
 
   storage::Log& log() { return *log_; }
+  bool log_is_open() const { return log_ != nullptr; }
   storage::LogOptions& options() { return options_; }
   MemoryFileSystem& memory() { return memory_; }
   FaultInjectingFileSystem& disk() { return disk_; }
@@ -140,7 +141,6 @@ class LogHarness {
     return frames;
   }
   const std::vector<std::string>& appended() const { return appended_; }
-  void ForgetAppendedAfter(size_t count) { appended_.resize(count); }
 
  private:
   MemoryFileSystem memory_;
