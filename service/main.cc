@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// palletd: reads its settings, opens a node, waits for a signal, closes it.
+// SIGTERM and SIGINT let running calls finish; a second one ends it at once,
+// which costs nothing but the time to replay the log at the next start.
+#include <csignal>
+#include <cstdio>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/log.h"
+#include "service/config.h"
+#include "service/node.h"
+#include "service/version.h"
+
+namespace {
+
+using pallet::Logger;
+using pallet::service::CommandLine;
+using pallet::service::Node;
+using pallet::service::ServerConfig;
+
+sigset_t StopSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  return signals;
+}
+
+int WaitForSignal() {
+  const sigset_t signals = StopSignals();
+  int received = 0;
+  sigwait(&signals, &received);
+  // The next one has its usual effect.
+  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+  return received;
+}
+
+void Announce(const Node& node, const ServerConfig& config) {
+  std::printf("palletd %s\n  gRPC   %s\n", pallet::service::kVersion,
+              node.grpc_address().c_str());
+  if (!node.admin_address().empty()) {
+    std::printf("  admin  http://%s/metrics\n", node.admin_address().c_str());
+  }
+  std::printf("  data   %s\n", config.data_dir.c_str());
+  std::fflush(stdout);
+}
+
+int Serve(const ServerConfig& config) {
+  // Before the first thread, so that all inherit it.
+  const sigset_t signals = StopSignals();
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+
+  const std::unique_ptr<Logger> logger =
+      Logger::OnStandardError(config.log.format);
+  pallet::LogLevel level = pallet::LogLevel::kInfo;
+  if (ParseLogLevel(config.log.level, &level).ok()) logger->set_level(level);
+
+  pallet::service::NodeOptions options;
+  options.config = config;
+  options.logger = logger.get();
+  auto node = Node::Open(std::move(options));
+  if (!node.ok()) {
+    logger->Error("node.failed", {{"status", node.status()}});
+    std::fprintf(stderr, "palletd: %s\n",
+                 std::string(node.status().message()).c_str());
+    return 1;
+  }
+  Announce(**node, config);
+  const int received = WaitForSignal();
+  logger->Info("node.stopping", {{"signal", received}});
+  (*node)->Shutdown(config.drain_timeout);
+  node->reset();
+  logger->Info("node.stopped");
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const CommandLine line = pallet::service::ParseCommandLine(
+      std::vector<std::string>(argv + 1, argv + argc));
+  switch (line.action) {
+    case CommandLine::Action::kServe:
+      return Serve(line.config);
+    case CommandLine::Action::kPrint:
+      std::fputs(line.text.c_str(), stdout);
+      return 0;
+    case CommandLine::Action::kFail:
+      std::fputs(line.text.c_str(), stderr);
+      return 2;
+  }
+}

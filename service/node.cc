@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "service/node.h"
+
+#include <algorithm>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
+#include "service/handlers/handlers.h"
+
+namespace pallet::service {
+namespace {
+
+constexpr absl::Duration kHealthInterval = absl::Milliseconds(500);
+constexpr size_t kControlQueue = 256;
+constexpr uint32_t kMostStores = 4;
+
+uint32_t Cores() { return std::max(1u, std::thread::hardware_concurrency()); }
+
+cluster::PartitionHostOptions HostOptions(const NodeOptions& options) {
+  const ServerConfig& config = options.config;
+  cluster::PartitionHostOptions host;
+  host.data_directory = config.data_dir;
+  host.open_store = options.open_store;
+  host.store_count =
+      config.stores != 0 ? config.stores : std::min(kMostStores, Cores());
+  host.store.map_size = config.store.map_size;
+  host.store.segment_bytes = config.store.segment_bytes;
+  host.store.inbox_bytes = config.store.inbox_bytes;
+  host.store.inbox_writes = config.store.inbox_writes;
+  host.store.checkpoint_bytes = config.store.checkpoint_bytes;
+  host.store.free_disk_reserve = config.store.free_disk_reserve;
+  host.file_system = options.file_system;
+  host.clock = options.clock;
+  host.logger = options.logger;
+  return host;
+}
+
+ExecutorOptions ReadPoolOptions(const ReadConfig& config) {
+  ExecutorOptions options;
+  options.name = "read";
+  options.threads =
+      config.threads != 0 ? config.threads : std::max(2u, Cores());
+  options.queue_limit = config.queue;
+  return options;
+}
+
+ExecutorOptions ControlOptions() {
+  ExecutorOptions options;
+  options.name = "control";
+  options.queue_limit = kControlQueue;
+  return options;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Node>> Node::Open(NodeOptions options) {
+  RETURN_IF_ERROR(Validate(options.config));
+  std::unique_ptr<Node> node(new Node(std::move(options)));
+  RETURN_IF_ERROR(node->Start());
+  return node;
+}
+
+Node::Node(NodeOptions options)
+    : options_(std::move(options)), metrics_(options_.clock) {}
+
+Node::~Node() { Shutdown(absl::ZeroDuration()); }
+
+absl::Status Node::Start() {
+  const absl::Duration start = options_.clock->Monotonic();
+  ASSIGN_OR_RETURN(host_, cluster::PartitionHost::Open(HostOptions(options_)));
+  metrics_.SetStoreSource([this] { return SampleStores(); });
+  control_ = std::make_unique<Executor>(ControlOptions());
+  read_pool_ =
+      std::make_unique<Executor>(ReadPoolOptions(options_.config.read));
+  RegisterHandlers({.clock = options_.clock,
+                    .host = host_.get(),
+                    .read_pool = read_pool_.get(),
+                    .control = control_.get()},
+                   &operations_);
+  RETURN_IF_ERROR(StartGrpc());
+  RETURN_IF_ERROR(StartAdmin());
+  watcher_ = Thread("health", [this] { WatchHealth(); });
+  options_.logger->Info("node.started",
+                        {{"grpc_address", grpc_address()},
+                         {"admin_address", admin_address()},
+                         {"data_dir", options_.config.data_dir},
+                         {"stores", host_->store_count()},
+                         {"took", options_.clock->Monotonic() - start}});
+  return absl::OkStatus();
+}
+
+absl::Status Node::StartGrpc() {
+  GrpcServerOptions grpc;
+  grpc.clock = options_.clock;
+  grpc.logger = options_.logger;
+  grpc.grpc = options_.config.grpc;
+  grpc.pipeline = options_.config.pipeline;
+  grpc.operations = &operations_;
+  grpc.read_pool = read_pool_.get();
+  grpc.metrics = &metrics_;
+  ASSIGN_OR_RETURN(grpc_, GrpcServer::Start(std::move(grpc)));
+  grpc_->SetServing(Health().ok());
+  return absl::OkStatus();
+}
+
+absl::Status Node::StartAdmin() {
+  if (options_.config.admin_address == "none") return absl::OkStatus();
+  AdminOptions admin;
+  admin.address = options_.config.admin_address;
+  admin.logger = options_.logger;
+  admin.metrics = [this] { return metrics_.Text(); };
+  admin.health = [this] { return Health(); };
+  admin.ready = [this] { return Ready(); };
+  ASSIGN_OR_RETURN(admin_, AdminServer::Start(std::move(admin)));
+  return absl::OkStatus();
+}
+
+std::string Node::admin_address() const {
+  return admin_ == nullptr ? "" : admin_->address();
+}
+
+absl::Status Node::Health() {
+  for (uint32_t i = 0; i < host_->store_count(); ++i) {
+    const absl::Status status = host_->store(cluster::StoreId(i)).Health();
+    if (!status.ok()) {
+      return absl::Status(status.code(),
+                          absl::StrCat("store ", i, ": ", status.message()));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Node::Ready() {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (draining_) return absl::UnavailableError("the node is shutting down");
+  }
+  return Health();
+}
+
+void Node::WatchHealth() {
+  bool was_healthy = true;
+  while (!stop_watching_.WaitForNotificationWithTimeout(kHealthInterval)) {
+    const absl::Status health = Health();
+    if (health.ok() == was_healthy) continue;
+    was_healthy = health.ok();
+    grpc_->SetServing(was_healthy);
+    if (was_healthy) {
+      options_.logger->Info("node.healthy");
+    } else {
+      options_.logger->Error("node.unhealthy", {{"status", health}});
+    }
+  }
+}
+
+std::vector<StoreSample> Node::SampleStores() {
+  std::vector<StoreSample> samples;
+  for (uint32_t i = 0; i < host_->store_count(); ++i) {
+    samples.push_back(
+        {absl::StrCat(i), host_->store(cluster::StoreId(i)).Metrics()});
+  }
+  return samples;
+}
+
+void Node::Shutdown(absl::Duration patience) {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (draining_) return;
+    draining_ = true;
+  }
+  stop_watching_.Notify();
+  watcher_.Join();
+  // The admin server stays: an operator wants to see a node drain.
+  if (grpc_ != nullptr) grpc_->Shutdown(patience);
+  if (read_pool_ != nullptr) read_pool_->Shutdown();
+  if (control_ != nullptr) control_->Shutdown();
+  options_.logger->Info("node.drained");
+}
+
+}  // namespace pallet::service
