@@ -29,9 +29,7 @@ using testing::TemporaryDirectory;
 
 class CatalogTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    ASSERT_TRUE(Open(true).ok());
-  }
+  void SetUp() override { ASSERT_TRUE(Open(true).ok()); }
 
   absl::Status Open(bool found = false,
                     const std::string& incarnation = "this one") {
