@@ -64,6 +64,8 @@ HandlerTest::HandlerTest() {
     return disk_.Open(store);
   };
   options.store_count = 3;
+  logger_->set_level(LogLevel::kWarning);
+  options.logger = logger_.get();
   auto host = cluster::PartitionHost::Open(std::move(options));
   CHECK(host.ok()) << host.status();
   host_ = *std::move(host);

@@ -17,6 +17,7 @@
 
 #include "absl/strings/string_view.h"
 #include "base/executor.h"
+#include "base/log.h"
 #include "cluster/partition_host.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -55,6 +56,7 @@ class HandlerTest : public ::testing::Test {
   // Puts an item that must be taken.
   void Put(absl::string_view table, absl::string_view item);
 
+  std::unique_ptr<Logger> logger_ = Logger::OnStandardError(LogFormat::kText);
   testing::FakeDisk disk_;
   std::unique_ptr<cluster::PartitionHost> host_;
   Executor read_pool_{{.name = "read", .threads = 2, .queue_limit = 64}};
