@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/executor.h"
 #include "base/log.h"
+#include "service/call_gate.h"
 #include "service/config.h"
 #include "service/metrics.h"
 #include "service/open_streams.h"
@@ -39,6 +40,7 @@ struct FrontEnd {
   // At the field number of the request in PipelineOperation; the others have
   // no name.
   std::vector<ServedOperation> pipeline_members;
+  CallGate gate;
   OpenStreams streams;
 
   // Nullptr for a number that is none.

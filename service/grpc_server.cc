@@ -141,8 +141,14 @@ class GrpcServer::Impl {
       TellHealth(false);
       shutting_down_ = true;
     }
+    front_end_.gate.Close();
     front_end_.streams.DrainAll();
-    server_->Shutdown(absl::ToChronoTime(front_end_.clock->Now() + patience));
+    if (!front_end_.gate.AwaitEmpty(patience)) {
+      front_end_.logger->Warning("grpc.calls_cancelled",
+                                 {{"patience", patience}});
+    }
+    // Connections without calls are left to close; calls are cancelled now.
+    server_->Shutdown(absl::ToChronoTime(front_end_.clock->Now()));
     server_->Wait();
   }
 

@@ -50,9 +50,9 @@ class GrpcServer {
   // What the health service says of "" and of every service.
   void SetServing(bool serving);
 
-  // Says NOT_SERVING, takes no new calls, asks streams to end, waits for the
-  // calls under way, cancels what is left after `patience`, and returns when
-  // no call is left: nothing uses the registry any more.
+  // Says NOT_SERVING, refuses new calls with SHUTTING_DOWN, asks streams to
+  // end, waits for the calls under way, cancels what is left after `patience`,
+  // and returns when no call is left: nothing uses the registry any more.
   void Shutdown(absl::Duration patience);
 
  private:

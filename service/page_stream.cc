@@ -27,6 +27,8 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* PageStream::Start(
     grpc::CallbackServerContext* context, const grpc::ByteBuffer* request) {
   auto stream = std::make_shared<PageStream>(operation, front_end);
   stream->self_ = stream;
+  // A stream that comes while the gate is closed is drained by streams.Add.
+  (void)front_end->gate.Enter();
   front_end->streams.Add(stream);
   stream->Open(*context, *request);
   // gRPC calls OnDone only after it has been given the reactor.
@@ -178,6 +180,7 @@ void PageStream::Drain() {
 void PageStream::OnDone() {
   stream_metrics_->open.fetch_sub(1);
   front_end_->streams.Remove(this);
+  front_end_->gate.Leave();
   self_.reset();
 }
 

@@ -75,6 +75,8 @@ PipelineStream::Start(StreamMetrics* metrics, FrontEnd* front_end,
   stream->call_.cancelled =
       std::shared_ptr<const std::atomic<bool>>(stream, &stream->cancelled_);
   metrics->open.fetch_add(1);
+  // A stream that comes while the gate is closed is drained by streams.Add.
+  (void)front_end->gate.Enter();
   // Headers at once: the client may wait for them before it sends.
   stream->StartSendInitialMetadata();
   front_end->streams.Add(stream);
@@ -348,6 +350,7 @@ void PipelineStream::Drain() {
 void PipelineStream::OnDone() {
   metrics_->open.fetch_sub(1);
   front_end_->streams.Remove(this);
+  front_end_->gate.Leave();
   call_.cancelled.reset();  // it holds this stream
   self_.reset();
 }

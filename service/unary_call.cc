@@ -30,7 +30,7 @@ class UnaryCall::Answer {
 };
 
 grpc::ServerUnaryReactor* UnaryCall::Start(const ServedOperation* operation,
-                                           const FrontEnd* front_end,
+                                           FrontEnd* front_end,
                                            grpc::CallbackServerContext* context,
                                            const grpc::ByteBuffer* request,
                                            grpc::ByteBuffer* response) {
@@ -41,8 +41,8 @@ grpc::ServerUnaryReactor* UnaryCall::Start(const ServedOperation* operation,
   return call.get();
 }
 
-UnaryCall::UnaryCall(const ServedOperation* operation,
-                     const FrontEnd* front_end, grpc::ByteBuffer* response)
+UnaryCall::UnaryCall(const ServedOperation* operation, FrontEnd* front_end,
+                     grpc::ByteBuffer* response)
     : operation_(operation),
       front_end_(front_end),
       response_(response),
@@ -50,7 +50,12 @@ UnaryCall::UnaryCall(const ServedOperation* operation,
 
 void UnaryCall::Run(const grpc::CallbackServerContext& context,
                     const grpc::ByteBuffer& request) {
+  const bool entered = front_end_->gate.Enter();
   operation_->metrics->Started();
+  if (!entered) {
+    return Finish(model::MakeError(model::Reason::kShuttingDown,
+                                   "The node is shutting down"));
+  }
   if (operation_->run == nullptr) return Finish(RpcNotBuilt(operation_->name));
   absl::StatusOr<MessageBytes> bytes = MessageBytes::Of(request);
   if (!bytes.ok()) return Finish(bytes.status());

@@ -25,12 +25,12 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
   // Runs the operation. `request` need live only until this returns,
   // `response` until the call is finished, the others as long as the server.
   static grpc::ServerUnaryReactor* Start(const ServedOperation* operation,
-                                         const FrontEnd* front_end,
+                                         FrontEnd* front_end,
                                          grpc::CallbackServerContext* context,
                                          const grpc::ByteBuffer* request,
                                          grpc::ByteBuffer* response);
 
-  UnaryCall(const ServedOperation* operation, const FrontEnd* front_end,
+  UnaryCall(const ServedOperation* operation, FrontEnd* front_end,
             grpc::ByteBuffer* response);
   UnaryCall(const UnaryCall&) = delete;
   UnaryCall& operator=(const UnaryCall&) = delete;
@@ -43,12 +43,15 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
   void Finish(absl::StatusOr<std::string> result);
 
   void OnCancel() override { cancelled_ = true; }
-  void OnDone() override { self_.reset(); }
+  void OnDone() override {
+    front_end_->gate.Leave();
+    self_.reset();
+  }
   // Our reactions are trivial: gRPC need not switch threads for them.
   bool InternalInlineable() override { return true; }
 
   const ServedOperation* const operation_;
-  const FrontEnd* const front_end_;
+  FrontEnd* const front_end_;
   grpc::ByteBuffer* const response_;
   const absl::Duration start_;
   std::atomic<bool> cancelled_{false};
