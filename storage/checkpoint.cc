@@ -39,6 +39,16 @@ absl::Status Typed(const absl::Status& status) {
   return status;
 }
 
+absl::StatusOr<uint64_t> DataFileBytes(FileSystem* file_system,
+                                       const std::string& store_directory) {
+  ASSIGN_OR_RETURN(
+      const std::unique_ptr<File> file,
+      file_system->Open(absl::StrCat(ImageDirectory(store_directory), "/",
+                                     lmdb::kDataFileName),
+                        OpenMode::kRead));
+  return file->Size();
+}
+
 absl::Status SyncNothing() { return absl::OkStatus(); }
 
 absl::StatusOr<std::unique_ptr<Image>> OpenImage(
@@ -69,6 +79,15 @@ absl::Status CheckFits(const CheckpointFile& file,
     return DataLoss(absl::StrCat("the checkpoint in ", options.directory,
                                  " is that of another image"));
   }
+  const absl::StatusOr<uint64_t> bytes =
+      DataFileBytes(options.file_system, options.directory);
+  if (!bytes.ok() || *bytes < file.image_bytes) {
+    return DataLoss(
+        absl::StrCat("the data file of the image in ", options.directory,
+                     " should have ", file.image_bytes, " bytes: ",
+                     bytes.ok() ? absl::StrCat("it has ", *bytes)
+                                : std::string(bytes.status().message())));
+  }
   return absl::OkStatus();
 }
 
@@ -95,9 +114,7 @@ OpenedImage& OpenedImage::operator=(OpenedImage&& other) {
 
 Checkpoints::Checkpoints(FileSystem* file_system, const std::string& directory,
                          Image* image)
-    : file_system_(file_system),
-      path_(CheckpointPath(directory)),
-      image_(image) {}
+    : file_system_(file_system), directory_(directory), image_(image) {}
 
 absl::StatusOr<OpenedImage> Checkpoints::Open(
     const CheckpointOptions& options) {
@@ -202,6 +219,10 @@ absl::Status Checkpoints::Finish(absl::FunctionRef<absl::Status()> sync_log) {
 absl::Status Checkpoints::BringToDisk(
     const Pinned& pinned, uint64_t number,
     absl::FunctionRef<absl::Status()> sync_log) {
+  // The length that the sync makes durable: a file that is shorter later has
+  // lost pages, and reading those through the map would end the process.
+  ASSIGN_OR_RETURN(const uint64_t image_bytes,
+                   DataFileBytes(file_system_, directory_));
   absl::Status synced = sync_log();
   if (synced.ok()) synced = image_->environment().Sync();
   if (!synced.ok()) {
@@ -209,9 +230,10 @@ absl::Status Checkpoints::BringToDisk(
     failed_ = true;
     return synced;
   }
-  return Typed(ReplaceFile(file_system_, path_,
+  return Typed(ReplaceFile(file_system_, CheckpointPath(directory_),
                            EncodeCheckpoint({.image_uuid = image_->uuid(),
                                              .number = number,
+                                             .image_bytes = image_bytes,
                                              .meta_pages = pinned.meta_pages,
                                              .contents = pinned.contents})));
 }

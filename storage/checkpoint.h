@@ -115,7 +115,7 @@ class Checkpoints {
   void StartCounting(uint64_t commit_id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   FileSystem* const file_system_;
-  const std::string path_;
+  const std::string directory_;  // the store's
   Image* const image_;
 
   mutable absl::Mutex mutex_;

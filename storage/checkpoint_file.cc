@@ -62,7 +62,7 @@ bool ConsumeFixed(absl::string_view* in, size_t size, std::string* bytes) {
 bool ConsumeBody(absl::string_view* in, CheckpointFile* file) {
   uint32_t count;
   if (!ConsumeFixed(in, kImageUuidBytes, &file->image_uuid) ||
-      !ConsumeU64(in, &file->number) ||
+      !ConsumeU64(in, &file->number) || !ConsumeU64(in, &file->image_bytes) ||
       !ConsumeU32(in, &file->meta_pages.page_size) ||
       file->meta_pages.page_size == 0 ||
       file->meta_pages.page_size > kMaxPageSize ||
@@ -86,6 +86,7 @@ std::string EncodeCheckpoint(const CheckpointFile& file) {
   AppendU32(&out, kFormat);
   out += file.image_uuid;
   AppendU64(&out, file.number);
+  AppendU64(&out, file.image_bytes);
   AppendU32(&out, file.meta_pages.page_size);
   out += file.meta_pages.bytes;
   AppendU64(&out, file.contents.log_frame);

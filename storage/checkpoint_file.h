@@ -3,8 +3,8 @@
 // The checkpoint file's bytes (what they are for: checkpoint.h).
 //
 //   file  := magic "PALLETCP" | format u32 = 1 | image uuid 16 | number u64 |
-//            page size u32 | meta page | meta page | log frame u64 |
-//            count u32 | group* | checksum u64 (XXH3-64 of all before it)
+//            image bytes u64 | page size u32 | meta page | meta page |
+//            log frame u64 | count u32 | group* | checksum u64 (XXH3-64 of all before it)
 //   group := partition u64 | applied index u64 | applied term u64 | term u64 |
 //            vote u64 | commit u64 | truncated index u64 | truncated term u64 |
 //            change seq u64 | count u32 | member u64*
@@ -49,8 +49,9 @@ struct CheckpointContents {
 };
 
 struct CheckpointFile {
-  std::string image_uuid;  // kImageUuidBytes
-  uint64_t number = 0;     // counts up from 0 in one store
+  std::string image_uuid;    // kImageUuidBytes
+  uint64_t number = 0;       // counts up from 0 in one store
+  uint64_t image_bytes = 0;  // the data file has at least so many
   lmdb::MetaPages meta_pages;
   CheckpointContents contents;
 };

@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/bytes.h"
+#include "model/errors.h"
 
 namespace pallet::storage {
 namespace {
@@ -59,7 +60,8 @@ absl::StatusOr<EntryReader> EntryReader::Open(absl::string_view payload) {
   absl::string_view rest = payload;
   if (!ConsumeU64(&rest, &change_seq) || !ConsumeU64(&rest, &item_count) ||
       !ConsumeU64(&rest, &item_bytes)) {
-    return absl::DataLossError(
+    return model::MakeError(
+        model::Reason::kDataLoss,
         absl::StrCat("an entry of ", payload.size(), " bytes has no header"));
   }
   return EntryReader({ChangeSeq(change_seq), item_count, item_bytes}, rest);
@@ -85,7 +87,8 @@ absl::StatusOr<bool> EntryReader::Next(Effect* effect) {
 }
 
 absl::Status EntryReader::Damaged() const {
-  return absl::DataLossError(
+  return model::MakeError(
+      model::Reason::kDataLoss,
       absl::StrCat("an entry of change ", header_.change_seq.value(),
                    " holds no effect where ", rest_.size(), " bytes are left"));
 }

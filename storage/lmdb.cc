@@ -61,7 +61,7 @@ void CheckKey(absl::string_view key) {
 }
 
 std::string DataFile(const std::string& directory) {
-  return absl::StrCat(directory, "/data.mdb");
+  return absl::StrCat(directory, "/", kDataFileName);
 }
 
 // The commit a meta page tells of (LMDB's data format 1, 64 bits): behind the

@@ -49,6 +49,7 @@ struct MDB_cursor;
 namespace pallet::storage::lmdb {
 
 inline constexpr size_t kMaxKeyBytes = 511;
+inline constexpr absl::string_view kDataFileName = "data.mdb";
 
 class Environment;
 

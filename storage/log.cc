@@ -214,7 +214,8 @@ class LogImpl final : public Log {
       const absl::string_view payload = absl::string_view(frame).substr(
           kFrameHeaderBytes, uncovered.header.length);
       if (count != frame.size() || !PayloadIsSound(uncovered.header, payload)) {
-        return absl::DataLossError(
+        return model::MakeError(
+            model::Reason::kDataLoss,
             absl::StrCat(path, " offset ", uncovered.position.offset,
                          ": the frame was sound, and is not when read again"));
       }

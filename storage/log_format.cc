@@ -9,6 +9,7 @@
 #include "absl/strings/strip.h"
 #include "base/bytes.h"
 #include "base/check.h"
+#include "model/errors.h"
 
 namespace pallet::storage {
 namespace {
@@ -47,8 +48,9 @@ size_t RoundUp(size_t bytes) {
 
 absl::Status DamagedRecord(const FrameHeader& header, size_t record,
                            absl::string_view why) {
-  return absl::DataLossError(absl::StrCat("record ", record, " of frame ",
-                                          header.number.value(), " ", why));
+  return model::MakeError(model::Reason::kDataLoss,
+                          absl::StrCat("record ", record, " of frame ",
+                                       header.number.value(), " ", why));
 }
 
 }  // namespace
@@ -200,7 +202,8 @@ absl::StatusOr<SegmentHeader> DecodeSegmentHeader(absl::string_view bytes) {
       bytes.substr(0, kSegmentMagic.size()) != kSegmentMagic ||
       LoadU64(bytes.data() + kSegmentChecksumAt) !=
           Checksum(bytes.substr(0, kSegmentChecksumAt))) {
-    return absl::DataLossError("the segment's header is damaged");
+    return model::MakeError(model::Reason::kDataLoss,
+                            "the segment's header is damaged");
   }
   const char* const in = bytes.data() + kSegmentMagic.size();
   if (const uint16_t format = LoadU16(in); format != kLogFormat) {
@@ -236,7 +239,8 @@ absl::StatusOr<GroupCreate> DecodeGroupCreate(absl::string_view payload) {
       !ConsumeU64(&payload, &group.range.first) ||
       !ConsumeU64(&payload, &group.range.last) ||
       !ConsumeU64(&payload, &group.epoch) || !payload.empty()) {
-    return absl::DataLossError("a group create record is damaged");
+    return model::MakeError(model::Reason::kDataLoss,
+                            "a group create record is damaged");
   }
   group.keyspace = KeyspaceId(keyspace);
   return group;

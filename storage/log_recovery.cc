@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
+#include "model/errors.h"
 
 namespace pallet::storage {
 namespace {
@@ -28,7 +29,8 @@ class Segment {
                      segment->View(0, kLogSector));
     absl::StatusOr<SegmentHeader> header = DecodeSegmentHeader(bytes);
     if (header.ok() && header->seq != seq) {
-      header = absl::DataLossError(
+      header = model::MakeError(
+          model::Reason::kDataLoss,
           absl::StrCat("the segment says that its number is ", header->seq));
     }
     if (!header.ok()) {
@@ -225,10 +227,12 @@ class Recovery {
         if (!found) continue;
         log_.torn_tail = true;
         if (witness.synced < missing) continue;
-        return absl::DataLossError(absl::StrCat(
-            At(*segments_[i], log_.end), ": frame ", missing.value(),
-            " is not sound, but frame ", witness.number.value(), " at ",
-            segment.path(), " offset ", offset, " says that it was synced"));
+        return model::MakeError(
+            model::Reason::kDataLoss,
+            absl::StrCat(At(*segments_[i], log_.end), ": frame ",
+                         missing.value(), " is not sound, but frame ",
+                         witness.number.value(), " at ", segment.path(),
+                         " offset ", offset, " says that it was synced"));
       }
       segment.Rest();
     }
@@ -237,14 +241,17 @@ class Recovery {
 
   absl::StatusOr<RecoveredLog> CheckReach() {
     if (log_.last_frame < after_) {
-      return absl::DataLossError(
+      return model::MakeError(
+          model::Reason::kDataLoss,
           absl::StrCat(Name(), " ends with frame ", log_.last_frame.value(),
                        ", but the checkpoint holds frame ", after_.value()));
     }
     if (started_ && first_frame_.value() > after_.value() + 1) {
-      return absl::DataLossError(absl::StrCat(
-          Name(), " begins with frame ", first_frame_.value(),
-          ", but the checkpoint ends with frame ", after_.value()));
+      return model::MakeError(
+          model::Reason::kDataLoss,
+          absl::StrCat(Name(), " begins with frame ", first_frame_.value(),
+                       ", but the checkpoint ends with frame ",
+                       after_.value()));
     }
     return std::move(log_);
   }

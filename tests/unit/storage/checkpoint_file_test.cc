@@ -12,6 +12,7 @@ CheckpointFile SomeFile() {
   CheckpointFile file;
   file.image_uuid = "0123456789abcdef";
   file.number = 3;
+  file.image_bytes = 8192;
   file.meta_pages = {.page_size = 4, .bytes = "metaPAGE"};
   file.contents.log_frame = 77;
   file.contents.groups = {{.partition = PartitionId(5),
@@ -35,6 +36,7 @@ TEST(CheckpointFileTest, DecodesWhatItEncodes) {
   ASSERT_TRUE(decoded.ok()) << decoded.status();
   EXPECT_EQ(decoded->image_uuid, file.image_uuid);
   EXPECT_EQ(decoded->number, 3u);
+  EXPECT_EQ(decoded->image_bytes, 8192u);
   EXPECT_EQ(decoded->meta_pages.page_size, 4u);
   EXPECT_EQ(decoded->meta_pages.bytes, "metaPAGE");
   EXPECT_EQ(decoded->contents, file.contents);
@@ -48,6 +50,7 @@ TEST(CheckpointFileTest, GoldenBytes) {
             "00000001"
             "30313233343536373839616263646566"
             "0000000000000003"
+            "0000000000002000"
             "00000004"
             "6d657461"
             "50414745"
@@ -66,7 +69,7 @@ TEST(CheckpointFileTest, GoldenBytes) {
             "0000000000000001"
             "0000000000000002"
             "0000000000000003"
-            "8e546174486efe12");
+            "d5df490b0de9a3a6");
 }
 
 TEST(CheckpointFileTest, EveryFlippedByteAndEveryCutIsNoticed) {
