@@ -3,7 +3,7 @@
 // Tells the thread sanitizer what absl's locks order. The distribution's abseil
 // is built without it, so it sees neither a lock nor a notification and calls
 // every use of them a race. Linked into each program of the tsan preset, with
-// the linker's --wrap for each function below (cmake/pallet_options.cmake).
+// the linker's --wrap for each function below (CMakeLists.txt).
 //
 // A lock acquires what the last unlock released; a notification, a condition
 // variable and a counter likewise. Conditions (absl::Condition) may be evaluated

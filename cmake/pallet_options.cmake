@@ -19,14 +19,3 @@ if(PALLET_FUZZ)
   target_compile_options(pallet_options INTERFACE
     $<BUILD_INTERFACE:-fsanitize=fuzzer-no-link>)
 endif()
-if(PALLET_SANITIZE STREQUAL "thread")
-  # base/tsan_mutex.cc tells why.
-  set(tsan_mutex ${PROJECT_SOURCE_DIR}/base/tsan_mutex.cc)
-  target_sources(pallet_options INTERFACE
-    $<$<STREQUAL:$<TARGET_PROPERTY:TYPE>,EXECUTABLE>:${tsan_mutex}>)
-  file(READ ${tsan_mutex} text)
-  string(REGEX MATCHALL "_ZNK?4absl[A-Za-z0-9_]+" symbols "${text}")
-  list(REMOVE_DUPLICATES symbols)
-  list(TRANSFORM symbols PREPEND "-Wl,--wrap=")
-  target_link_options(pallet_options INTERFACE ${symbols})
-endif()
