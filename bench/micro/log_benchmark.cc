@@ -22,7 +22,7 @@
 namespace pallet::storage {
 namespace {
 
-constexpr uint64_t kBareBytes = uint64_t{64} << 20;
+constexpr uint64_t kBareBytes = uint64_t{16} << 20;
 
 // What the log is measured against: one file, zero-filled, used in a circle.
 class BareLoop {
@@ -56,7 +56,7 @@ std::unique_ptr<Log> OpenLog(const std::string& directory) {
   CHECK_OK(FileSystem::Real()->CreateDirectory(directory));
   LogOptions options;
   options.directory = directory;
-  options.first_segment_bytes = options.segment_bytes;
+  options.first_segment_bytes = options.segment_bytes = uint64_t{16} << 20;
   auto recovered =
       RecoverLog(options.file_system, directory, FrameNumber(0),
                  [](const FrameView&) { return absl::OkStatus(); });
@@ -66,20 +66,24 @@ std::unique_ptr<Log> OpenLog(const std::string& directory) {
   return *std::move(log);
 }
 
-// One batch: `count` puts of 1 KB in one entry, as the store makes it.
-void WriteBatch(Log* log, FrameBuilder* frame, EntryBuilder* entry, int count,
-                const std::string& value) {
-  entry->Clear();
-  for (int i = 0; i < count; ++i) {
-    entry->Put(DatabaseId::kItems, "a key of forty bytes, more or less.....",
-               value);
-  }
-  frame->Add({RecordKind::kEntries, PartitionId(1), 1, 0,
-              entry->Finish({ChangeSeq(1), 1, 1})});
+// Appends and syncs one batch, and truncates so that segments are recycled.
+void WriteBatch(Log* log, FrameBuilder* frame, absl::string_view entry) {
+  frame->Add({RecordKind::kEntries, PartitionId(1), 1, 0, entry});
   const absl::StatusOr<FrameNumber> number = log->Append(frame);
   CHECK_OK(number.status());
   CHECK_OK(log->Sync());
-  if (number->value() % 1000 == 0) CHECK_OK(log->TruncateBefore(*number));
+}
+
+void Truncate(Log* log) { CHECK_OK(log->TruncateBefore(log->last_frame())); }
+
+// `count` puts of 1 KB, encoded as the store does.
+std::string MakeEntry(int count) {
+  EntryBuilder entry;
+  for (int i = 0; i < count; ++i) {
+    entry.Put(DatabaseId::kItems, "a key of forty bytes, more or less.....",
+              std::string(1000, 'v'));
+  }
+  return std::string(entry.Finish({ChangeSeq(1), 1, 1}));
 }
 
 double Median(std::vector<double> values) {
@@ -93,20 +97,25 @@ void Measure(const std::string& directory, int count, int batches) {
   std::unique_ptr<Log> log = OpenLog(directory + "/log");
   BareLoop bare(directory + "/bare");
   FrameBuilder frame;
-  EntryBuilder entry;
-  const std::string value(1000, 'v');
-  WriteBatch(log.get(), &frame, &entry, count, value);
+  const std::string entry = MakeEntry(count);
+  WriteBatch(log.get(), &frame, entry);
   const std::string same_bytes(log->Metrics().bytes, 'b');
+  // What is measured is the steady state, in which segments are recycled.
+  while (log->Metrics().segments_recycled < 2) {
+    WriteBatch(log.get(), &frame, std::string(1 << 20, 'w'));
+    Truncate(log.get());
+  }
   std::vector<double> log_us, bare_us;
   Clock* const clock = Clock::Real();
   for (int i = 0; i < batches; ++i) {
     const absl::Duration start = clock->Monotonic();
-    WriteBatch(log.get(), &frame, &entry, count, value);
+    WriteBatch(log.get(), &frame, entry);
     const absl::Duration middle = clock->Monotonic();
     bare.Write(same_bytes);
     const absl::Duration end = clock->Monotonic();
     log_us.push_back(absl::ToDoubleMicroseconds(middle - start));
     bare_us.push_back(absl::ToDoubleMicroseconds(end - middle));
+    Truncate(log.get());
   }
   const double log_median = Median(log_us), bare_median = Median(bare_us);
   std::printf("%8d %8zu %10.0f %10.0f %10.0f %8.2f\n", count, same_bytes.size(),
