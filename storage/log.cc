@@ -202,12 +202,14 @@ class LogImpl final : public Log {
                           LogSegment& segment) {
     uint64_t offset = kLogSector;
     std::string frame;
+    std::vector<RecordView> records;
     for (const UncoveredFrame& uncovered : frames) {
       const std::string path = absl::StrCat(
           options_.directory, "/", SegmentFileName(uncovered.position.segment));
       ASSIGN_OR_RETURN(std::unique_ptr<File> file,
                        options_.file_system->Open(path, OpenMode::kRead));
       frame.resize(uncovered.header.frame_bytes());
+      records.clear();
       ASSIGN_OR_RETURN(
           const size_t count,
           file->Read(uncovered.position.offset, frame.size(), frame.data()));
@@ -216,6 +218,9 @@ class LogImpl final : public Log {
       if (count != frame.size() || !PayloadIsSound(uncovered.header, payload)) {
         return model::MakeError(
             model::Reason::kDataLoss,
+      if (count != frame.size() ||
+          !DecodeRecords(uncovered.header, payload, &records)) {
+        return absl::DataLossError(
             absl::StrCat(path, " offset ", uncovered.position.offset,
                          ": the frame was sound, and is not when read again"));
       }

@@ -26,7 +26,7 @@ constexpr size_t kSegmentIdAt = 16;
 constexpr size_t kNumberAt = 24;
 constexpr size_t kPreviousAt = 32;
 constexpr size_t kSyncedAt = 40;
-constexpr size_t kPayloadChecksumAt = 48;
+constexpr size_t kRecordsChecksumAt = 48;
 constexpr size_t kChecksumAt = 56;
 static_assert(kChecksumAt + sizeof(uint64_t) == kFrameHeaderBytes);
 
@@ -57,6 +57,7 @@ absl::Status DamagedRecord(const FrameHeader& header, size_t record,
 
 void FrameBuilder::Clear() {
   buffer_.assign(kFrameHeaderBytes, '\0');
+  sums_.clear();
   count_ = 0;
   open_record_ = 0;
   sealed_ = false;
@@ -86,6 +87,8 @@ void FrameBuilder::EndRecord() {
            buffer_.size() - payload_at);
   AppendU64(&buffer_,
             Checksum(absl::string_view(buffer_).substr(open_record_)));
+  sums_.append(buffer_, buffer_.size() - kRecordChecksumBytes,
+               kRecordChecksumBytes);
   ++count_;
   open_record_ = 0;
 }
@@ -105,7 +108,7 @@ absl::string_view FrameBuilder::SealFrame(const Seal& seal,
   header.number = seal.number;
   header.previous = seal.previous;
   header.synced = seal.synced;
-  header.payload_checksum = Checksum(payload);
+  header.records_checksum = Checksum(sums_);
   buffer_.resize(RoundUp(buffer_.size()), '\0');
   *checksum = EncodeFrameHeader(header, buffer_.data());
   return buffer_;
@@ -124,7 +127,7 @@ uint64_t EncodeFrameHeader(const FrameHeader& header, char* out) {
   StoreU64(out + kNumberAt, header.number.value());
   StoreU64(out + kPreviousAt, header.previous);
   StoreU64(out + kSyncedAt, header.synced.value());
-  StoreU64(out + kPayloadChecksumAt, header.payload_checksum);
+  StoreU64(out + kRecordsChecksumAt, header.records_checksum);
   const uint64_t checksum = Checksum({out, kChecksumAt});
   StoreU64(out + kChecksumAt, checksum);
   return checksum;
@@ -143,47 +146,42 @@ bool DecodeFrameHeader(absl::string_view bytes, uint64_t segment_id,
   header->number = FrameNumber(LoadU64(in + kNumberAt));
   header->previous = LoadU64(in + kPreviousAt);
   header->synced = FrameNumber(LoadU64(in + kSyncedAt));
-  header->payload_checksum = LoadU64(in + kPayloadChecksumAt);
+  header->records_checksum = LoadU64(in + kRecordsChecksumAt);
   header->checksum = LoadU64(in + kChecksumAt);
   return header->segment_id == segment_id && LoadU32(in + kReservedAt) == 0 &&
          header->frame_bytes() <= kMaxFrameBytes &&
          header->checksum == Checksum(bytes.substr(0, kChecksumAt));
 }
 
-bool PayloadIsSound(const FrameHeader& header, absl::string_view payload) {
-  return payload.size() == header.length &&
-         header.payload_checksum == Checksum(payload);
-}
-
-absl::Status DecodeRecords(const FrameHeader& header, absl::string_view payload,
-                           std::vector<RecordView>* records) {
+bool DecodeRecords(const FrameHeader& header, absl::string_view payload,
+                   std::vector<RecordView>* records) {
+  if (payload.size() != header.length) return false;
+  std::string sums;
   for (uint32_t i = 0; i < header.count; ++i) {
-    const absl::string_view whole = payload;
+    const absl::string_view record = payload;
     uint8_t kind;
     uint64_t partition, index, term, checksum;
     uint32_t length;
     if (!ConsumeU8(&payload, &kind) || !ConsumeU64(&payload, &partition) ||
         !ConsumeU64(&payload, &index) || !ConsumeU64(&payload, &term) ||
         !ConsumeU32(&payload, &length) || length > payload.size()) {
-      return DamagedRecord(header, i, "is cut");
+      return false;
     }
     const absl::string_view body = payload.substr(0, length);
     payload.remove_prefix(length);
     if (!ConsumeU64(&payload, &checksum) ||
-        checksum != Checksum(whole.substr(0, kRecordHeaderBytes + length))) {
-      return DamagedRecord(header, i, "fails its checksum");
+        checksum != Checksum(record.substr(0, kRecordHeaderBytes + length))) {
+      return false;
     }
-    if (kind < static_cast<uint8_t>(RecordKind::kEntries) ||
-        kind > static_cast<uint8_t>(RecordKind::kRewrite)) {
-      return DamagedRecord(header, i, absl::StrCat("is of kind ", kind));
-    }
+    AppendU64(&sums, checksum);
     records->push_back({static_cast<RecordKind>(kind), PartitionId(partition),
                         index, term, body});
   }
-  if (!payload.empty()) {
-    return DamagedRecord(header, header.count, "is not there, but bytes are");
-  }
-  return absl::OkStatus();
+  return payload.empty() && header.records_checksum == Checksum(sums);
+}
+
+bool IsKnown(RecordKind kind) {
+  return kind >= RecordKind::kEntries && kind <= RecordKind::kRewrite;
 }
 
 std::string EncodeSegmentHeader(const SegmentHeader& header) {

@@ -9,11 +9,12 @@
 //               | zeros to 512              -- checksum of what is before it
 //   frame    := "PLTF" | length u32 | count u32 | reserved u32 = 0
 //               | segment id u64 | number u64 | previous u64 | synced u64
-//               | payload checksum u64 | checksum u64
-//               | payload, `length` bytes | zeros to a multiple of 512
-//   payload  := record * count              -- none: a marker
+//               | checksum of the records' checksums u64
+//               | checksum of what is before it u64
+//               | record * count, `length` bytes   -- none: a marker
+//               | zeros to a multiple of 512
 //   record   := kind u8 | partition u64 | index u64 | term u64 | length u32
-//               | payload, `length` bytes | checksum u64   -- of all before it
+//               | payload, `length` bytes | checksum of all before it u64
 //   rest     := zeros, or what a former life of a recycled file left
 //
 // What holds:
@@ -75,6 +76,9 @@ enum class RecordKind : uint8_t {
   kRewrite = 6,            // a live record moved to the head
 };
 
+// For bytes that come from a log: whether this version knows the kind.
+bool IsKnown(RecordKind kind);
+
 struct RecordView {
   RecordKind kind = RecordKind::kEntries;
   PartitionId partition;
@@ -121,6 +125,7 @@ class FrameBuilder {
 
  private:
   std::string buffer_;  // header and records; padded once sealed
+  std::string sums_;    // the records' checksums
   uint32_t count_ = 0;
   size_t open_record_ = 0;  // where it starts; 0: none is open
   bool sealed_ = false;
@@ -133,7 +138,7 @@ struct FrameHeader {
   FrameNumber number;
   uint64_t previous = 0;
   FrameNumber synced;
-  uint64_t payload_checksum = 0;
+  uint64_t records_checksum = 0;
   uint64_t checksum = 0;
 
   // With header and padding.
@@ -149,13 +154,11 @@ uint64_t EncodeFrameHeader(const FrameHeader& header, char* out);
 bool DecodeFrameHeader(absl::string_view bytes, uint64_t segment_id,
                        FrameHeader* header);
 
-// Whether this is the payload the header speaks of.
-bool PayloadIsSound(const FrameHeader& header, absl::string_view payload);
-
-// Appends the records of a sound payload; they view into it. kDataLoss if they
-// do not fill it exactly, fail a checksum or are of a kind not known here.
-absl::Status DecodeRecords(const FrameHeader& header, absl::string_view payload,
-                           std::vector<RecordView>* records);
+// Appends the records of the payload, which view into it. False, with some of
+// them appended, if it is not the payload that the header speaks of.
+[[nodiscard]] bool DecodeRecords(const FrameHeader& header,
+                                 absl::string_view payload,
+                                 std::vector<RecordView>* records);
 
 struct SegmentHeader {
   uint64_t seq = 0;

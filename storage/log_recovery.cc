@@ -57,16 +57,17 @@ class Segment {
     return DecodeFrameHeader(bytes, header_.id, header);
   }
 
-  // False if the payload is not the one the header speaks of. The view dies
-  // with the next call.
-  absl::StatusOr<bool> PayloadAt(uint64_t offset, const FrameHeader& header,
-                                 absl::string_view* payload) {
+  // False if the records are not those the header speaks of. They view into the
+  // window and die with the next call.
+  absl::StatusOr<bool> RecordsAt(uint64_t offset, const FrameHeader& header,
+                                 std::vector<RecordView>* records) {
+    records->clear();
     if (header.frame_bytes() > file_bytes_ - offset) return false;
     ASSIGN_OR_RETURN(const absl::string_view bytes,
                      View(offset, header.frame_bytes()));
-    *payload = bytes.substr(std::min(kFrameHeaderBytes, bytes.size()))
-                   .substr(0, header.length);
-    return PayloadIsSound(header, *payload);
+    if (bytes.size() < header.frame_bytes()) return false;
+    return DecodeRecords(header, bytes.substr(kFrameHeaderBytes, header.length),
+                         records);
   }
 
   // Frees the window.
@@ -160,14 +161,13 @@ class Recovery {
     log_.end = {segment.header().seq, kLogSector};
     while (true) {
       FrameHeader header;
-      absl::string_view payload;
       ASSIGN_OR_RETURN(const bool found,
                        segment.HeaderAt(log_.end.offset, &header));
       if (!found || header.number >= limit || !Continues(header)) break;
       ASSIGN_OR_RETURN(const bool sound,
-                       segment.PayloadAt(log_.end.offset, header, &payload));
+                       segment.RecordsAt(log_.end.offset, header, &records_));
       if (!sound) break;
-      RETURN_IF_ERROR(Take(segment, header, payload));
+      RETURN_IF_ERROR(Take(segment, header));
       log_.end.offset += header.frame_bytes();
     }
     Describe(segment);
@@ -180,8 +180,8 @@ class Recovery {
                          header.previous == log_.last_checksum);
   }
 
-  absl::Status Take(const Segment& segment, const FrameHeader& header,
-                    absl::string_view payload) {
+  // REQUIRES: records_ are those of the frame at log_.end.
+  absl::Status Take(const Segment& segment, const FrameHeader& header) {
     if (!started_) first_frame_ = header.number;
     started_ = true;
     log_.last_frame = header.number;
@@ -196,11 +196,11 @@ class Recovery {
     if (header.number > header.synced) {
       uncovered.push_back({log_.end, header});
     }
-    records_.clear();
-    if (const absl::Status status = DecodeRecords(header, payload, &records_);
-        !status.ok()) {
-      return absl::Status(status.code(), absl::StrCat(At(segment, log_.end),
-                                                      ": ", status.message()));
+    for (const RecordView& record : records_) {
+      if (IsKnown(record.kind)) continue;
+      return absl::DataLossError(absl::StrCat(
+          At(segment, log_.end), ": frame ", header.number.value(),
+          " holds a record of kind ", static_cast<int>(record.kind)));
     }
     if (header.number <= after_) return absl::OkStatus();
     ++log_.frames;

@@ -19,8 +19,10 @@ using namespace pallet::storage;
 
 constexpr uint64_t kSegmentId = 1;
 
-// Makes the records of a payload fit their checksums, as far as they go.
-void RepairRecords(char* payload, size_t size) {
+// Makes the records of a payload fit their checksums, as far as they go. Returns
+// those checksums.
+std::string RepairRecords(char* payload, size_t size) {
+  std::string sums;
   constexpr size_t kHeader = kRecordOverhead - 8;
   while (size >= kRecordOverhead) {
     const size_t length =
@@ -28,9 +30,11 @@ void RepairRecords(char* payload, size_t size) {
     StoreU32(payload + 25, length);
     StoreU64(payload + kHeader + length,
              XXH3_64bits(payload, kHeader + length));
+    sums.append(payload + kHeader + length, sizeof(uint64_t));
     payload += kRecordOverhead + length;
     size -= kRecordOverhead + length;
   }
+  return sums;
 }
 
 // Makes every sector that starts like a frame a sound header; `chain` also
@@ -49,9 +53,9 @@ void Repair(std::string* frames, bool chain) {
         FrameNumber(chain ? last.number.value() + 1 : LoadU64(frame + 24));
     header.previous = chain ? last.checksum : LoadU64(frame + 32);
     header.synced = FrameNumber(LoadU64(frame + 40));
-    RepairRecords(frame + kFrameHeaderBytes, header.length);
-    header.payload_checksum =
-        XXH3_64bits(frame + kFrameHeaderBytes, header.length);
+    const std::string sums =
+        RepairRecords(frame + kFrameHeaderBytes, header.length);
+    header.records_checksum = XXH3_64bits(sums.data(), sums.size());
     header.checksum = EncodeFrameHeader(header, frame);
     last = header;
   }
