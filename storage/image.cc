@@ -96,7 +96,14 @@ absl::StatusOr<std::optional<RowView>> ImageRead::Get(
 
 std::unique_ptr<RowCursor> ImageRead::Cursor(absl::string_view begin,
                                              absl::string_view end) {
-  return OpenRowCursor(transaction_, image_->rows(), begin, end);
+  // Only a hint, so an error here is none of the caller's.
+  const auto record = transaction_.RecordOf(InfoOf(DatabaseId::kItems).name);
+  const lmdb::Usage usage = image_->environment_->usage();
+  return OpenRowCursor(
+      transaction_, image_->rows(), begin, end,
+      record.ok() && record->has_value()
+          ? ReadAhead::Create(**record, usage.page_size, usage.allocated_pages)
+          : nullptr);
 }
 
 absl::StatusOr<std::optional<absl::string_view>> ImageRead::Get(
@@ -154,7 +161,7 @@ absl::Status ImageWrite::DeleteRows(absl::string_view begin,
   while (true) {
     {
       const std::unique_ptr<RowCursor> cursor =
-          OpenRowCursor(transaction_, image_->rows(), next, end);
+          OpenRowCursor(transaction_, image_->rows(), next, end, nullptr);
       RETURN_IF_ERROR(cursor->SeekAtOrAfter(next));
       if (!cursor->Valid()) return absl::OkStatus();
       next = std::string(cursor->key());

@@ -18,7 +18,8 @@ namespace pallet::storage::lmdb {
 namespace {
 
 constexpr uint32_t kMaxPins = 4;
-constexpr MDB_dbi kFreeList = 0;  // LMDB's own: commit id -> page numbers
+constexpr MDB_dbi kMainDatabase = 1;  // names -> records of databases
+constexpr MDB_dbi kFreeList = 0;      // LMDB's own: commit id -> page numbers
 
 model::Reason ReasonOfCode(int code) {
   switch (code) {
@@ -163,6 +164,11 @@ uint64_t Transaction::id() const { return mdb_txn_id(transaction_); }
 
 ReadTransaction::~ReadTransaction() {
   if (transaction_ != nullptr) environment_->GiveBack(transaction_);
+}
+
+absl::StatusOr<std::optional<absl::string_view>> ReadTransaction::RecordOf(
+    absl::string_view database_name) const {
+  return Get(Database(kMainDatabase), database_name);
 }
 
 WriteTransaction::~WriteTransaction() {

@@ -69,6 +69,7 @@ class Database {
  private:
   friend class Environment;
   friend class Transaction;
+  friend class ReadTransaction;
   friend class WriteTransaction;
   explicit Database(unsigned handle) : handle_(handle) {}
   unsigned handle_ = ~0u;
@@ -142,6 +143,10 @@ class ReadTransaction : public Transaction {
                     std::exchange(other.transaction_, nullptr)) {}
   ReadTransaction& operator=(ReadTransaction&&) = delete;
   ~ReadTransaction();
+
+  // LMDB's own record of a named database, inside the map (read_ahead.h).
+  absl::StatusOr<std::optional<absl::string_view>> RecordOf(
+      absl::string_view database_name) const;
 
  private:
   friend class Environment;

@@ -15,8 +15,6 @@
 namespace pallet::storage {
 namespace {
 
-enum class Direction { kForward, kBackward };
-
 // Two LMDB cursors. `items_` stands on a short row, or on the outermost link of
 // the long one; then `long_keys_` stands in the innermost link's keys, and
 // `levels_` tells the way there.
@@ -24,11 +22,12 @@ class LongRowCursor final : public RowCursor {
  public:
   LongRowCursor(const lmdb::Transaction& transaction,
                 const RowDatabases& databases, absl::string_view begin,
-                absl::string_view end)
+                absl::string_view end, std::unique_ptr<ReadAhead> read_ahead)
       : transaction_(transaction),
         databases_(databases),
         begin_(begin),
-        end_(end) {}
+        end_(end),
+        read_ahead_(std::move(read_ahead)) {}
 
   absl::Status SeekAtOrAfter(absl::string_view row_key) override {
     return Seek(std::max(row_key, absl::string_view(begin_)),
@@ -177,6 +176,7 @@ class LongRowCursor final : public RowCursor {
   absl::Status Settle(Direction direction) {
     if (levels_.empty()) {
       key_ = at().key();
+      if (read_ahead_ != nullptr) read_ahead_->At(key_, direction);
     } else {
       row_key_.resize(levels_.back().depth);
       const absl::string_view piece = Piece();
@@ -197,6 +197,7 @@ class LongRowCursor final : public RowCursor {
   const lmdb::Transaction& transaction_;
   const RowDatabases databases_;
   const std::string begin_, end_;
+  const std::unique_ptr<ReadAhead> read_ahead_;
   std::optional<lmdb::Cursor> items_, long_keys_;  // opened when needed
   std::vector<Level> levels_;
   std::string row_key_;  // while behind a link: the row key as far as known
@@ -207,11 +208,12 @@ class LongRowCursor final : public RowCursor {
 
 }  // namespace
 
-std::unique_ptr<RowCursor> OpenRowCursor(const lmdb::Transaction& transaction,
-                                         const RowDatabases& databases,
-                                         absl::string_view begin,
-                                         absl::string_view end) {
-  return std::make_unique<LongRowCursor>(transaction, databases, begin, end);
+std::unique_ptr<RowCursor> OpenRowCursor(
+    const lmdb::Transaction& transaction, const RowDatabases& databases,
+    absl::string_view begin, absl::string_view end,
+    std::unique_ptr<ReadAhead> read_ahead) {
+  return std::make_unique<LongRowCursor>(transaction, databases, begin, end,
+                                         std::move(read_ahead));
 }
 
 }  // namespace pallet::storage

@@ -9,6 +9,7 @@
 #include "absl/strings/string_view.h"
 #include "storage/lmdb.h"
 #include "storage/long_key.h"
+#include "storage/read_ahead.h"
 #include "storage/store.h"
 
 namespace pallet::storage {
@@ -18,6 +19,7 @@ namespace pallet::storage {
 std::unique_ptr<RowCursor> OpenRowCursor(const lmdb::Transaction& transaction,
                                          const RowDatabases& databases,
                                          absl::string_view begin,
-                                         absl::string_view end);
+                                         absl::string_view end,
+                                         std::unique_ptr<ReadAhead> read_ahead);
 
 }  // namespace pallet::storage

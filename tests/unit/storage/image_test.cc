@@ -158,6 +158,38 @@ TEST_F(ImageTest, ADamagedValueIsDataLossAndNamesItsDatabase) {
   EXPECT_EQ(fixture_.image().Verify().code(), absl::StatusCode::kDataLoss);
 }
 
+// Long enough for the read-ahead to reach its full width, over leaves and
+// values of many pages.
+TEST_F(ImageTest, LongScansSeeEveryRowInBothDirections) {
+  constexpr uint64_t kRows = 12000;
+  const auto key = [](uint64_t i) { return HashPrefix(KeyspaceId(1), i); };
+  auto write = fixture_.image().Write();
+  for (uint64_t i = 0; i < kRows; ++i) {
+    const uint64_t spread = i * 7919 % kRows;  // leaves out of order
+    const std::string item(spread % 500 == 0 ? 30000 : 900, 'x');
+    ASSERT_TRUE(
+        write->Put(DatabaseId::kItems, key(spread), testing::RowOf(item)).ok());
+  }
+  ASSERT_TRUE(write->Commit().ok());
+
+  auto read = fixture_.image().Read();
+  auto cursor = read->Cursor("", "");
+  ASSERT_TRUE(cursor->SeekAtOrAfter("").ok());
+  for (uint64_t i = 0; i < kRows; ++i) {
+    ASSERT_TRUE(cursor->Valid());
+    ASSERT_EQ(cursor->key(), key(i));
+    ASSERT_TRUE(cursor->Next().ok());
+  }
+  EXPECT_FALSE(cursor->Valid());
+  ASSERT_TRUE(cursor->SeekAtOrBefore(key(kRows)).ok());
+  for (uint64_t i = kRows; i-- > 0;) {
+    ASSERT_TRUE(cursor->Valid());
+    ASSERT_EQ(cursor->key(), key(i));
+    ASSERT_TRUE(cursor->Previous().ok());
+  }
+  EXPECT_FALSE(cursor->Valid());
+}
+
 TEST_F(ImageTest, ManyReadersSeeWholeCommits) {
   auto old = fixture_.image().Read();
   PutChanges({"a", "b"});
