@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
 #include "model/errors.h"
@@ -50,6 +51,13 @@ std::vector<std::string> OperationRegistry::Names() const {
   for (const auto& [name, operation] : streams_) names.push_back(name);
   std::sort(names.begin(), names.end());
   return names;
+}
+
+void AddDetail(const google::protobuf::MessageLite& detail,
+               absl::Status* status) {
+  CHECK(!status->ok());
+  status->SetPayload(absl::StrCat(kDetailPrefix, detail.GetTypeName()),
+                     absl::Cord(detail.SerializeAsString()));
 }
 
 absl::Status RpcNotBuilt(absl::string_view name) {

@@ -30,6 +30,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "base/clock.h"
+#include "google/protobuf/message_lite.h"
 
 namespace pallet::service {
 
@@ -90,6 +91,10 @@ class OperationRegistry {
   std::map<std::string, Operation, std::less<>> operations_;
   std::map<std::string, StreamOperation, std::less<>> streams_;
 };
+
+// Attaches a detail that goes to the client as it is. REQUIRES: !status->ok().
+void AddDetail(const google::protobuf::MessageLite& detail,
+               absl::Status* status);
 
 // kNotBuilt: the answer to an rpc the registry does not have.
 absl::Status RpcNotBuilt(absl::string_view name);

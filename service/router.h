@@ -20,6 +20,9 @@ struct Row {
   std::string key;
 };
 
+// kResourceNotFound in these words, with the table's name as a detail.
+absl::Status TableNotFound(absl::string_view name, absl::string_view message);
+
 class Router {
  public:
   // `host` outlives this.
@@ -27,6 +30,11 @@ class Router {
 
   // kResourceNotFound if there is no such table. `name` is no ARN any more.
   absl::StatusOr<cluster::TablePtr> Find(absl::string_view name) const;
+
+  // kResourceNotFound if the table has gone since it was found: the rows of a
+  // table that goes vanish bit by bit, so a reader who missed some asks here
+  // before he says that there are none.
+  absl::Status CheckStillThere(const cluster::Table& table) const;
 
   // Of a canonical key item: exactly the table's key attributes.
   absl::StatusOr<Row> RowOfKey(const cluster::Table& table,

@@ -172,7 +172,10 @@ absl::StatusOr<std::string> BatchGetItem(
   ASSIGN_OR_RETURN(std::vector<TableReads> tables, Parse(request));
   RETURN_IF_ERROR(Route(router, &tables));
   BatchReader reader(router, request);
-  for (const TableReads& reads : tables) RETURN_IF_ERROR(reader.Read(reads));
+  for (const TableReads& reads : tables) {
+    RETURN_IF_ERROR(reader.Read(reads));
+    RETURN_IF_ERROR(router.CheckStillThere(*reads.table));
+  }
   return reader.Finish();
 }
 

@@ -23,7 +23,7 @@ absl::StatusOr<std::string> DeleteTable(cluster::PartitionHost& host,
   ASSIGN_OR_RETURN(const std::string name,
                    TableOfTableRequest(PALLET_OPTIONAL(request, table_name)));
   const cluster::TablePtr found = host.FindTable(name);
-  if (found == nullptr) return TableNotFound(name);
+  if (found == nullptr) return DescribedTableNotFound(name);
   RETURN_IF_ERROR(CheckUnprotected(*found->record));
   ASSIGN_OR_RETURN(const cluster::TableCounts counts, host.CountsOf(*found));
   // Somebody may have changed it in between: it is asked again inside.

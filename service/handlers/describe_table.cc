@@ -15,7 +15,7 @@ absl::StatusOr<std::string> DescribeTable(
   ASSIGN_OR_RETURN(const std::string name,
                    TableOfTableRequest(PALLET_OPTIONAL(request, table_name)));
   const cluster::TablePtr table = host.FindTable(name);
-  if (table == nullptr) return TableNotFound(name);
+  if (table == nullptr) return DescribedTableNotFound(name);
   ASSIGN_OR_RETURN(const cluster::TableCounts counts, host.CountsOf(*table));
   v1::DescribeTableResponse response;
   *response.mutable_table() = Describe(*table, counts);

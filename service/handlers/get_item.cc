@@ -56,6 +56,7 @@ absl::StatusOr<std::string> GetItem(const Router& router,
 
   std::string response;
   ASSIGN_OR_RETURN(const uint64_t size, ReadItem(router, row, &response));
+  if (response.empty()) RETURN_IF_ERROR(router.CheckStillThere(*table));
   if (WantsCapacity(request.return_consumed_capacity())) {
     wire::GetItemResponse rest;
     FillConsumedCapacity(request.return_consumed_capacity(),

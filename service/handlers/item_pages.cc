@@ -29,11 +29,15 @@ static_assert(int{OneResponse::kLastEvaluatedKeyFieldNumber} ==
 static_assert(int{StreamResponse::kResumeTokenFieldNumber} ==
               int{wire::StreamScanResponse::kResumeTokenFieldNumber});
 
+// Whether the table is still there is asked behind the read.
 absl::StatusOr<Page> Read(const ItemPages& pages,
                           const std::optional<std::string>& after,
-                          int64_t limit) {
-  return ReadPage(pages.router.host(), pages.walk, after,
-                  {&pages.table->key, pages.with_items, limit});
+                          int64_t limit, size_t reserve) {
+  ASSIGN_OR_RETURN(Page page, ReadPage(pages.router.host(), pages.walk, after,
+                                       {&pages.table->key, pages.with_items,
+                                        limit, reserve}));
+  RETURN_IF_ERROR(pages.router.CheckStillThere(*pages.table));
+  return page;
 }
 
 // Fills everything but the items and where to go on.
@@ -57,6 +61,9 @@ std::string Encode(Page page, const Response& rest) {
   return encoded;
 }
 
+// Room for what follows the items of a page.
+constexpr size_t kRestBytes = 16384;
+
 // Memory: one page, whatever the length of the stream.
 class ItemPageSource final : public PageSource {
  public:
@@ -69,7 +76,8 @@ class ItemPageSource final : public PageSource {
   absl::StatusOr<std::optional<std::string>> Next() override {
     if (ended_) return std::nullopt;
     RETURN_IF_ERROR(context_.Check());
-    ASSIGN_OR_RETURN(Page page, Read(pages_, after_, left_));
+    ASSIGN_OR_RETURN(Page page, Read(pages_, after_, left_, reserve_));
+    reserve_ = page.items.size() + kRestBytes;
     left_ -= page.count;
     ended_ = !page.last.has_value() || left_ == 0;
 
@@ -86,7 +94,8 @@ class ItemPageSource final : public PageSource {
   const ItemPages pages_;
   const CallContext context_;
   std::optional<std::string> after_;
-  int64_t left_;  // items it may still evaluate
+  int64_t left_;        // items it may still evaluate
+  size_t reserve_ = 0;  // as much as the page before had
   bool ended_ = false;
 };
 
@@ -107,7 +116,7 @@ absl::Status CheckSelect(wire::Select select) {
 }
 
 absl::StatusOr<std::string> OnePage(const ItemPages& pages) {
-  ASSIGN_OR_RETURN(Page page, Read(pages, pages.after, pages.limit));
+  ASSIGN_OR_RETURN(Page page, Read(pages, pages.after, pages.limit, 0));
   OneResponse rest;
   FillAccounts(pages, page, &rest);
   if (page.last.has_value()) {

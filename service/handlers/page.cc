@@ -38,7 +38,9 @@ bool Clip(std::optional<absl::string_view> after, bool forward,
 class PageReader {
  public:
   PageReader(cluster::PartitionHost& host, const PageOptions& options)
-      : host_(host), options_(options) {}
+      : host_(host), options_(options) {
+    page_.items.reserve(options.reserve);
+  }
 
   absl::Status Read(const RowRange& range, bool forward) {
     return host_.Read(

@@ -48,6 +48,7 @@ struct PageOptions {
   const model::KeySchema* schema = nullptr;
   bool with_items = true;                               // false: only counted
   int64_t limit = std::numeric_limits<int64_t>::max();  // evaluated items
+  size_t reserve = 0;  // how many bytes of items to expect
 };
 
 struct Page {

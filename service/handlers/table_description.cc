@@ -4,8 +4,8 @@
 #include <cstdint>
 
 #include "absl/strings/str_cat.h"
-#include "model/errors.h"
 #include "pallet/storage/v1/catalog.pb.h"
+#include "service/router.h"
 
 namespace pallet::service {
 namespace {
@@ -107,10 +107,10 @@ google::protobuf::Timestamp ToProto(absl::Time time) {
   return out;
 }
 
-absl::Status TableNotFound(absl::string_view name) {
-  return model::MakeError(model::Reason::kResourceNotFound,
-                          absl::StrCat("Requested resource not found: Table: ",
-                                       name, " not found"));
+absl::Status DescribedTableNotFound(absl::string_view name) {
+  return TableNotFound(
+      name, absl::StrCat("Requested resource not found: Table: ", name,
+                         " not found"));
 }
 
 }  // namespace pallet::service

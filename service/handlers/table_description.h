@@ -29,6 +29,6 @@ v1::TableDescription Describe(const cluster::Table& table,
 google::protobuf::Timestamp ToProto(absl::Time time);
 
 // "Requested resource not found: Table: <name> not found".
-absl::Status TableNotFound(absl::string_view name);
+absl::Status DescribedTableNotFound(absl::string_view name);
 
 }  // namespace pallet::service

@@ -130,7 +130,8 @@ absl::StatusOr<std::string> UpdateTable(const HandlerOptions& options,
                    TableOfTableRequest(PALLET_OPTIONAL(request, table_name)));
   RETURN_IF_ERROR(CheckConstraints(request));
   RETURN_IF_ERROR(CheckSomethingChanges(request));
-  if (options.host->FindTable(name) == nullptr) return TableNotFound(name);
+  if (options.host->FindTable(name) == nullptr)
+    return DescribedTableNotFound(name);
   const absl::Time now = options.clock->Now();
   ASSIGN_OR_RETURN(const cluster::TablePtr table,
                    options.host->UpdateTable(name, [&](TableRecord& record) {

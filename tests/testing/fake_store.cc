@@ -174,11 +174,14 @@ class Writer final : public storage::WriteContext {
 
 class FakeStore final : public storage::Store {
  public:
-  FakeStore(FakeDisk* disk, std::shared_ptr<FakeStoreContent> content)
-      : disk_(disk), content_(std::move(content)) {}
+  FakeStore(FakeDisk* disk, std::string directory,
+            std::shared_ptr<FakeStoreContent> content)
+      : disk_(disk),
+        directory_(std::move(directory)),
+        content_(std::move(content)) {}
 
   absl::Status Submit(std::unique_ptr<storage::RowWrite> write) override {
-    RETURN_IF_ERROR(disk_->Refusal());
+    RETURN_IF_ERROR(disk_->Refusal(directory_));
     absl::Status decided;
     {
       absl::MutexLock lock(&content_->mutex);
@@ -252,7 +255,7 @@ class FakeStore final : public storage::Store {
 
   absl::Status Checkpoint() override { return absl::OkStatus(); }
   absl::Status Verify() override { return absl::OkStatus(); }
-  absl::Status Health() override { return disk_->Refusal(); }
+  absl::Status Health() override { return disk_->Refusal(directory_); }
 
   storage::StoreMetrics Metrics() override {
     absl::ReaderMutexLock lock(&content_->mutex);
@@ -261,6 +264,7 @@ class FakeStore final : public storage::Store {
 
  private:
   FakeDisk* const disk_;
+  const std::string directory_;
   // Shared because the disk keeps it for the next store on this directory.
   const std::shared_ptr<FakeStoreContent> content_;
 };
@@ -272,7 +276,7 @@ absl::StatusOr<std::unique_ptr<storage::Store>> FakeDisk::Open(
   absl::MutexLock lock(&mutex_);
   std::shared_ptr<FakeStoreContent>& content = contents_[options.directory];
   if (content == nullptr) content = std::make_shared<FakeStoreContent>();
-  return std::make_unique<FakeStore>(this, content);
+  return std::make_unique<FakeStore>(this, options.directory, content);
 }
 
 void FakeDisk::CrashAfter(int operations) {
@@ -286,8 +290,10 @@ int FakeDisk::operations() const {
   return operations_;
 }
 
-void FakeDisk::RefuseWrites(absl::Status refusal) {
+void FakeDisk::RefuseWrites(absl::Status refusal,
+                            absl::string_view directory_end) {
   absl::MutexLock lock(&mutex_);
+  refusing_ = std::string(directory_end);
   refusal_ = std::move(refusal);
 }
 
@@ -329,9 +335,9 @@ absl::Status FakeDisk::Step(absl::string_view what) {
   return absl::OkStatus();
 }
 
-absl::Status FakeDisk::Refusal() const {
+absl::Status FakeDisk::Refusal(absl::string_view directory) const {
   absl::MutexLock lock(&mutex_);
-  return refusal_;
+  return absl::EndsWith(directory, refusing_) ? refusal_ : absl::OkStatus();
 }
 
 }  // namespace pallet::testing

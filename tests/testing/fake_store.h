@@ -64,15 +64,16 @@ class FakeDisk {
   void CopyFrom(const FakeDisk& other, absl::string_view from,
                 absl::string_view to);
 
-  // Every Submit is refused with this; OK ends it.
-  void RefuseWrites(absl::Status refusal);
+  // Every Submit (to stores whose directory ends like this) is refused with
+  // this; OK ends it.
+  void RefuseWrites(absl::Status refusal, absl::string_view directory_end = "");
 
  private:
   friend class FakeStore;
 
   absl::Status Step(absl::string_view what);
   void CallHook() const;
-  absl::Status Refusal() const;
+  absl::Status Refusal(absl::string_view directory) const;
 
   mutable absl::Mutex mutex_;
   std::map<std::string, std::shared_ptr<FakeStoreContent>> contents_
@@ -80,6 +81,7 @@ class FakeDisk {
   int limit_ ABSL_GUARDED_BY(mutex_) = -1;  // none
   int operations_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::Status refusal_ ABSL_GUARDED_BY(mutex_);
+  std::string refusing_ ABSL_GUARDED_BY(mutex_);  // end of directories
   std::function<void()> hook_ ABSL_GUARDED_BY(mutex_);
 };
 

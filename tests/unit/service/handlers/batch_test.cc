@@ -177,6 +177,35 @@ TEST_F(BatchTest, ABatchThatNoQueueTakesIsThrottledAsAWhole) {
   EXPECT_THAT(CountOf("plain"), HasSubstr("count: 10"));
 }
 
+TEST_F(BatchTest, AFullQueueLeavesItsShareUnprocessed) {
+  disk_.RefuseWrites(
+      model::MakeError(model::Reason::kThrottling, "the inbox is full"),
+      "store-1");
+  std::string left = Table("plain", Puts(25));
+  const auto response = Parse<v1::BatchWriteItemResponse>(Write(left));
+  const int unprocessed =
+      response.unprocessed_items().at("plain").requests_size();
+  EXPECT_GT(unprocessed, 0);
+  EXPECT_LT(unprocessed, 25);
+  EXPECT_THAT(CountOf("plain"),
+              HasSubstr(absl::StrCat(" scanned_count: ", 25 - unprocessed)));
+
+  // The rest is what a client sends again.
+  disk_.RefuseWrites(absl::OkStatus());
+  EXPECT_EQ(
+      Write(Table("plain",
+                  response.unprocessed_items().at("plain").ShortDebugString())),
+      "");
+  EXPECT_THAT(CountOf("plain"), HasSubstr("count: 25"));
+}
+
+TEST_F(BatchTest, AFencedStoreBesideOthersFailsTheBatch) {
+  disk_.RefuseWrites(
+      model::MakeError(model::Reason::kStoreFenced, "the disk failed"),
+      "store-1");
+  EXPECT_EQ(Write(Table("plain", Puts(25))), "STORE_FENCED: the disk failed");
+}
+
 TEST_F(BatchTest, AFencedStoreIsToldAsItIs) {
   disk_.RefuseWrites(
       model::MakeError(model::Reason::kStoreFenced, "the disk failed"));

@@ -191,6 +191,15 @@ TEST_F(ScanTest, StreamsSendPageAfterPageOfOneMegabyte) {
   EXPECT_EQ(Parse<v1::StreamScanResponse>(messages[2]).items_size(), 1);
 }
 
+TEST_F(ScanTest, AStreamOfATableThatGoesEndsWithAnErrorNotEarly) {
+  PutMany();
+  auto source = Open("StreamScan", "scan { table_name: 'plain' limit: 30 }");
+  ASSERT_TRUE(source.ok()) << source.status();
+  EXPECT_THAT(Call("DeleteTable", "table_name: 'plain'"),
+              StartsWith("table_description"));
+  EXPECT_EQ((*source)->Next().status().code(), absl::StatusCode::kNotFound);
+}
+
 TEST_F(ScanTest, ATokenOfAnotherTableIsRefused) {
   PutMany();
   const auto page = Parse<v1::StreamScanResponse>(
