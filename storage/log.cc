@@ -215,12 +215,10 @@ class LogImpl final : public Log {
           file->Read(uncovered.position.offset, frame.size(), frame.data()));
       const absl::string_view payload = absl::string_view(frame).substr(
           kFrameHeaderBytes, uncovered.header.length);
-      if (count != frame.size() || !PayloadIsSound(uncovered.header, payload)) {
-        return model::MakeError(
-            model::Reason::kDataLoss,
       if (count != frame.size() ||
           !DecodeRecords(uncovered.header, payload, &records)) {
-        return absl::DataLossError(
+        return model::MakeError(
+            model::Reason::kDataLoss,
             absl::StrCat(path, " offset ", uncovered.position.offset,
                          ": the frame was sound, and is not when read again"));
       }

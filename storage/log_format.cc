@@ -46,13 +46,6 @@ size_t RoundUp(size_t bytes) {
   return (bytes + kLogSector - 1) / kLogSector * kLogSector;
 }
 
-absl::Status DamagedRecord(const FrameHeader& header, size_t record,
-                           absl::string_view why) {
-  return model::MakeError(model::Reason::kDataLoss,
-                          absl::StrCat("record ", record, " of frame ",
-                                       header.number.value(), " ", why));
-}
-
 }  // namespace
 
 void FrameBuilder::Clear() {

@@ -198,9 +198,11 @@ class Recovery {
     }
     for (const RecordView& record : records_) {
       if (IsKnown(record.kind)) continue;
-      return absl::DataLossError(absl::StrCat(
-          At(segment, log_.end), ": frame ", header.number.value(),
-          " holds a record of kind ", static_cast<int>(record.kind)));
+      return model::MakeError(
+          model::Reason::kDataLoss,
+          absl::StrCat(At(segment, log_.end), ": frame ", header.number.value(),
+                       " holds a record of kind ",
+                       static_cast<int>(record.kind)));
     }
     if (header.number <= after_) return absl::OkStatus();
     ++log_.frames;
