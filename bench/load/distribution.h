@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Which record the next operation touches, as in YCSB (Cooper et al., "Benchmarking
-// Cloud Serving Systems with YCSB", 2010): uniform, scrambled zipfian (constant
-// 0.99; Gray et al., "Quickly Generating Billion-Record Synthetic Databases",
-// 1994) and latest. One thread each.
+// Which record the next operation touches, as in YCSB (Cooper et al.,
+// "Benchmarking Cloud Serving Systems with YCSB", 2010): uniform, scrambled
+// zipfian (constant 0.99; Gray et al., "Quickly Generating Billion-Record
+// Synthetic Databases", 1994) and latest. One thread each.
 #pragma once
 
 #include <cmath>
@@ -23,7 +23,7 @@ class Zipfian {
 
   // 0 is the most frequent.
   uint64_t Next(Random& random) const {
-    const double u = random.Uniform(uint64_t{1} << 53) * 0x1.0p-53;
+    const double u = random.Fraction();
     const double uz = u * zeta_;
     if (uz < 1) return 0;
     if (uz < 1 + std::pow(0.5, kTheta)) return 1;

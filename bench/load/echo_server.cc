@@ -23,10 +23,10 @@ namespace {
 
 using grpc::ByteBuffer;
 
-grpc::ServerUnaryReactor* EchoUnary(grpc::CallbackServerContext* context,
-                                    const ByteBuffer* request,
-                                    ByteBuffer* response) {
-  *response = *request;
+grpc::ServerUnaryReactor* Answer(grpc::CallbackServerContext* context,
+                                 const ByteBuffer& answer,
+                                 ByteBuffer* response) {
+  *response = answer;
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   reactor->Finish(grpc::Status::OK);
   return reactor;
@@ -104,8 +104,22 @@ class EchoStream final
 
 class EchoServer::Impl {
  public:
-  Impl() {
-    service_.AddUnary(kEchoUnaryPath, EchoUnary);
+  explicit Impl(size_t answer_bytes) {
+    if (answer_bytes == 0) {
+      service_.AddUnary(kEchoUnaryPath,
+                        [](grpc::CallbackServerContext* context,
+                           const ByteBuffer* request, ByteBuffer* response) {
+                          return Answer(context, *request, response);
+                        });
+    } else {
+      grpc::Slice slice(std::string(answer_bytes, 'x'));
+      service_.AddUnary(kEchoUnaryPath,
+                        [answer = ByteBuffer(&slice, 1)](
+                            grpc::CallbackServerContext* context,
+                            const ByteBuffer*, ByteBuffer* response) {
+                          return Answer(context, answer, response);
+                        });
+    }
     service_.AddBidi(kEchoStreamPath, [](grpc::CallbackServerContext*) {
       return new EchoStream;
     });
@@ -141,8 +155,8 @@ class EchoServer::Impl {
 };
 
 absl::StatusOr<std::unique_ptr<EchoServer>> EchoServer::Start(
-    const std::string& address) {
-  auto impl = std::make_unique<Impl>();
+    const std::string& address, size_t answer_bytes) {
+  auto impl = std::make_unique<Impl>(answer_bytes);
   if (absl::Status status = impl->Start(address); !status.ok()) return status;
   return std::unique_ptr<EchoServer>(new EchoServer(std::move(impl)));
 }

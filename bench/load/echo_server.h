@@ -17,9 +17,11 @@ inline constexpr char kEchoStreamPath[] = "/pallet.bench.Echo/Stream";
 
 class EchoServer {
  public:
-  // host:port or unix:path; port 0 takes any free one.
+  // host:port or unix:path; port 0 takes any free one. With `answer_bytes`
+  // every unary answer has that many bytes instead of the request's: the same
+  // bytes both ways as an operation whose answer is larger than its request.
   static absl::StatusOr<std::unique_ptr<EchoServer>> Start(
-      const std::string& address);
+      const std::string& address, size_t answer_bytes = 0);
   EchoServer(const EchoServer&) = delete;
   EchoServer& operator=(const EchoServer&) = delete;
   // Cancels what is under way.

@@ -46,7 +46,8 @@ class Histogram {
   static size_t Bucket(uint64_t us) {
     if (us < (2u << kStepBits)) return us;
     const int shift = std::bit_width(us) - 1 - kStepBits;
-    const size_t bucket = (static_cast<size_t>(shift) << kStepBits) + (us >> shift);
+    const size_t bucket =
+        (static_cast<size_t>(shift) << kStepBits) + (us >> shift);
     return bucket < kBuckets ? bucket : kBuckets - 1;
   }
 
