@@ -2,7 +2,8 @@
 //
 // What the calls of one channel share: the channel, how its errors are read,
 // timers, and the count of what is under way, so that Shutdown can end it all.
-// The only client headers with gRPC in them are this one and pipeline.h.
+// Not installed: the only client headers with gRPC in them are this one and
+// pipeline.h.
 #pragma once
 
 #include <grpcpp/alarm.h>
