@@ -29,7 +29,7 @@ struct KeyAttribute {
 // A table's primary key: one partition attribute, at most one sort attribute.
 struct KeySchema {
   KeyAttribute partition;
-  std::optional<KeyAttribute> sort;
+  std::optional<KeyAttribute> sort = {};
 
   friend bool operator==(const KeySchema&, const KeySchema&) = default;
 };
