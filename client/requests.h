@@ -112,10 +112,10 @@ struct ScanRequest {
 
 // A page of a Query or Scan.
 struct ItemPage {
-  std::vector<Item> items;
+  std::vector<Item> items = {};
   int count = 0;          // of items that passed the filter
   int scanned_count = 0;  // of items that were evaluated
-  Item last_key;          // empty: this was the last page
+  Item last_key = {};     // empty: this was the last page
 };
 
 using QueryResponse = ItemPage;
@@ -170,12 +170,12 @@ enum class TableState { kUnknown, kCreating, kUpdating, kDeleting, kActive };
 absl::string_view NameOf(TableState state);
 
 struct TableDescription {
-  std::string name;
-  std::string arn;
-  std::string id;
+  std::string name = {};
+  std::string arn = {};
+  std::string id = {};
   TableState state = TableState::kUnknown;
   KeySchema key = {};
-  absl::Time created;
+  absl::Time created = {};
   int64_t item_count = 0;
   int64_t size_bytes = 0;
   int partition_count = 0;

@@ -28,9 +28,9 @@ struct Session {
 // ---- Tables (table_commands.cc)
 
 struct CreateOptions {
-  std::string table;
-  std::string key;   // "name" or "name:S|N|B"
-  std::string sort;  // as key; empty: none
+  std::string table = {};
+  std::string key = {};   // "name" or "name:S|N|B"
+  std::string sort = {};  // as key; empty: none
   bool deletion_protection = false;
   bool if_missing = false;
 };
@@ -45,33 +45,33 @@ int DeleteTable(Session& session, const std::string& table);
 // Expressions and what their placeholders stand for; names and values are JSON
 // objects.
 struct ExpressionOptions {
-  std::string names;
-  std::string values;
+  std::string names = {};
+  std::string values = {};
 };
 
 struct WriteOptions {
-  std::string table;
-  std::string item;  // JSON of the item or key; "-": standard input
-  std::string condition;
-  ExpressionOptions expressions;
+  std::string table = {};
+  std::string item = {};  // JSON of the item or key; "-": standard input
+  std::string condition = {};
+  ExpressionOptions expressions = {};
   bool return_old = false;
 };
 
 struct GetOptions {
-  std::string table;
-  std::string key;
-  std::string projection;
-  ExpressionOptions expressions;
+  std::string table = {};
+  std::string key = {};
+  std::string projection = {};
+  ExpressionOptions expressions = {};
   bool consistent = false;
 };
 
 struct ReadOptions {
-  std::string table;
-  std::string index;
-  std::string key_condition;  // query only
-  std::string filter;
-  std::string projection;
-  ExpressionOptions expressions;
+  std::string table = {};
+  std::string index = {};
+  std::string key_condition = {};  // query only
+  std::string filter = {};
+  std::string projection = {};
+  ExpressionOptions expressions = {};
   bool consistent = false;
   bool reverse = false;  // query only
   bool count = false;
@@ -89,16 +89,16 @@ int Scan(Session& session, const ReadOptions& options);
 // ---- Whole tables (load.cc, export.cc)
 
 struct LoadOptions {
-  std::string table;
-  std::string file;    // "-": standard input
-  std::string format;  // "json", "jsonl", "csv", "tsv"; empty: by the name
-  std::vector<std::string> numbers;  // columns of a CSV file
+  std::string table = {};
+  std::string file = {};    // "-": standard input
+  std::string format = {};  // "json", "jsonl", "csv", "tsv"; empty: by the name
+  std::vector<std::string> numbers = {};  // columns of a CSV file
   int in_flight = 256;
   int64_t max_errors = 0;  // more than these end the load
 };
 
 struct ExportOptions {
-  std::string table;
+  std::string table = {};
   std::string file = "-";  // standard output
   int segments = 4;
 };

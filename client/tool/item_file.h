@@ -19,11 +19,11 @@
 namespace pallet::tool {
 
 struct ItemFileOptions {
-  std::string path;    // "-": standard input
-  std::string format;  // "json", "jsonl", "csv", "tsv"; empty: by the name
+  std::string path = {};    // "-": standard input
+  std::string format = {};  // "json", "jsonl", "csv", "tsv"; empty: by the name
   JsonStyle json_style = JsonStyle::kPlain;
-  KeySchema key;
-  std::vector<std::string> numbers;
+  KeySchema key = {};
+  std::vector<std::string> numbers = {};
 };
 
 // How far the file is read, in the unit of `total`; 0: not known.

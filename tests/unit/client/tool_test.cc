@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the tool reads and how it prints.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "client/mock_connection.h"
+#include "client/tool/commands.h"
+#include "client/tool/csv_reader.h"
+#include "client/tool/item_file.h"
+#include "client/tool/json_reader.h"
+#include "client/tool/text_table.h"
+#include "model/errors.h"
+
+namespace pallet::tool {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+TEST(JsonReaderTest, PlainJsonIsReadByItsLooks) {
+  JsonReader reader(JsonStyle::kPlain);
+  const auto item = reader.ReadItem(
+      R"({"s":"Zürich \u00fc","n":-1.50e2,"big":12345678901234567890.12345678,)"
+      R"("l":[1,[],{}],"t":true,"f":false,"z":null,"m":{"a":{"b":0}}})");
+  ASSERT_TRUE(item.ok()) << item.status();
+  EXPECT_EQ(*item,
+            (Item{{"s", "Zürich ü"},
+                  {"n", -150},
+                  {"big", *Number::Parse("12345678901234567890.12345678")},
+                  {"l", List{1, List{}, Item{}}},
+                  {"t", true},
+                  {"f", false},
+                  {"z", nullptr},
+                  {"m", Item{{"a", Item{{"b", 0}}}}}}));
+}
+
+TEST(JsonReaderTest, TypedJsonGoesThereAndBack) {
+  const Item item{{"s", "text"},
+                  {"n", *Number::Parse("1.25")},
+                  {"b", Binary{std::string("\0\xff", 2)}},
+                  {"ss", StringSet{{"a", "b"}}},
+                  {"ns", NumberSet{{1, 2}}},
+                  {"bs", BinarySet{{"x", "y"}}},
+                  {"m", Item{{"deep", List{nullptr, true}}}}};
+  const auto again =
+      JsonReader(JsonStyle::kTyped).ReadItem(ToJson(item, JsonStyle::kTyped));
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_EQ(*again, item);
+}
+
+TEST(JsonReaderTest, SaysWhatIsWrong) {
+  JsonReader plain(JsonStyle::kPlain);
+  for (const char* text :
+       {"", "[]", "7", "{", "{\"a\":}", "{\"a\":1} x", "{\"a\":1e999}",
+        "{\"a\":tru}", "{\"a\":\"\xff\"}"}) {
+    EXPECT_EQ(model::ReasonOf(plain.ReadItem(text).status()),
+              model::Reason::kValidation)
+        << text;
+  }
+  JsonReader typed(JsonStyle::kTyped);
+  for (const char* text :
+       {R"({"a":1})", R"({"a":{}})", R"({"a":{"S":1}})", R"({"a":{"X":"1"}})",
+        R"({"a":{"N":"x"}})", R"({"a":{"NULL":false}})", R"({"a":{"B":"!"}})",
+        R"({"a":{"S":"1","N":"1"}})"}) {
+    EXPECT_EQ(model::ReasonOf(typed.ReadItem(text).status()),
+              model::Reason::kValidation)
+        << text;
+  }
+}
+
+TEST(JsonReaderTest, NestingHasALimit) {
+  std::string text = "{\"a\":";
+  for (int i = 0; i < 5000; ++i) text += '[';
+  for (int i = 0; i < 5000; ++i) text += ']';
+  EXPECT_FALSE(JsonReader(JsonStyle::kPlain).ReadItem(text + "}").ok());
+}
+
+TEST(CsvReaderTest, QuotesHoldCommasQuotesAndLines) {
+  std::istringstream in("a,b\r\n\n\"x, \"\"y\"\"\",\"two\nlines\"\nlast,\n1,2");
+  CsvReader reader(&in);
+  std::vector<std::string> row;
+  ASSERT_TRUE(reader.ReadRow(&row));
+  EXPECT_THAT(row, ElementsAre("a", "b"));
+  ASSERT_TRUE(reader.ReadRow(&row));
+  EXPECT_THAT(row, ElementsAre("x, \"y\"", "two\nlines"));
+  EXPECT_EQ(reader.line(), 3);
+  ASSERT_TRUE(reader.ReadRow(&row));
+  EXPECT_THAT(row, ElementsAre("last", ""));
+  EXPECT_EQ(reader.line(), 5);
+  ASSERT_TRUE(reader.ReadRow(&row));
+  EXPECT_THAT(row, ElementsAre("1", "2"));
+  EXPECT_FALSE(reader.ReadRow(&row));
+}
+
+class ItemFileTest : public ::testing::Test {
+ protected:
+  std::string Write(const std::string& name, const std::string& text) {
+    const std::string path = ::testing::TempDir() + "/" + name;
+    std::ofstream(path) << text;
+    return path;
+  }
+
+  // The items, or the error, as text.
+  static std::string Read(ItemFileOptions options) {
+    std::string read;
+    options.key = {.partition = {.name = "id", .type = ScalarType::kNumber}};
+    const absl::Status status =
+        ReadItemFile(options, [&](Item item, const ItemFilePosition&) {
+          read += ToJson(item, JsonStyle::kPlain);
+          return absl::OkStatus();
+        });
+    return status.ok() ? read : read + std::string(status.message());
+  }
+};
+
+TEST_F(ItemFileTest, ReadsEveryFormat) {
+  const std::string two = R"({"id":1,"x":"a"}{"id":2})";
+  EXPECT_EQ(Read({.path = Write("a.jsonl",
+                                "{\"id\":1,\"x\":\"a\"}\n\n"
+                                "{\"id\":2}\n")}),
+            two);
+  EXPECT_EQ(Read({.path = Write("a.json",
+                                " [{\"id\":1,\"x\":\"a\"},"
+                                "{\"id\":2}]\n")}),
+            two);
+  EXPECT_EQ(Read({.path = Write("lines.json",
+                                "{\"id\":1,\"x\":\"a\"}\n"
+                                "{\"id\":2}")}),
+            two);
+  EXPECT_EQ(Read({.path = Write("a.csv", "id,x\n1,a\n2,\n")}), two);
+  EXPECT_EQ(Read({.path = Write("a.tsv", "id\tx\n1\ta\n2\n")}), two);
+  EXPECT_EQ(Read({.path = Write("n.csv", "id,x\n1,5\n"), .numbers = {"x"}}),
+            R"({"id":1,"x":5})");
+}
+
+TEST_F(ItemFileTest, ErrorsSayWhere) {
+  EXPECT_THAT(Read({.path = Write("b.jsonl", "{\"id\":1}\n{\"id\"\n")}),
+              HasSubstr("b.jsonl:2: "));
+  EXPECT_THAT(Read({.path = Write("b.csv", "id\n1\nx\n")}),
+              HasSubstr("b.csv:3: "));
+  EXPECT_THAT(Read({.path = Write("c.csv", "id\n1,2\n")}),
+              HasSubstr("2 fields, but only 1 names"));
+  EXPECT_THAT(Read({.path = Write("b.json", "[{\"id\":1},{\"id\":}]")}),
+              HasSubstr("b.json, item 2: "));
+  EXPECT_THAT(Read({.path = "/nowhere.json"}), HasSubstr("cannot read"));
+  EXPECT_THAT(Read({.path = "what.txt"}), HasSubstr("--format"));
+}
+
+TEST(TextTableTest, AlignsColumns) {
+  TextTable table({"name", "count"}, 6);
+  table.AddRow({"Köln", "1,000"});
+  table.AddRow({"a long name", "7"});
+  EXPECT_EQ(table.ToString(false),
+            "name    count\n"
+            "Köln    1,000\n"
+            "a lon…      7\n");
+}
+
+TEST(TextTableTest, NumbersForPeople) {
+  EXPECT_EQ(WithThousands(0), "0");
+  EXPECT_EQ(WithThousands(-1234567), "-1,234,567");
+  EXPECT_EQ(WithThousands(999), "999");
+  EXPECT_EQ(HumanBytes(999), "999 B");
+  EXPECT_EQ(HumanBytes(1500000), "1.5 MB");
+  EXPECT_EQ(HumanDuration(absl::Seconds(125)), "2m 05s");
+  EXPECT_EQ(HumanDuration(absl::Seconds(4200)), "1h 10m");
+}
+
+class CommandTest : public ::testing::Test {
+ protected:
+  CommandTest()
+      : mock_(std::make_shared<MockConnection>()),
+        session_{Client(mock_), Output(OutputFormat::kJson, JsonStyle::kPlain),
+                 JsonStyle::kPlain, Clock::Real()} {}
+
+  // What the command prints; its exit code goes to code_.
+  template <typename Command>
+  std::string Print(Command command) {
+    ::testing::internal::CaptureStdout();
+    ::testing::internal::CaptureStderr();
+    code_ = command(session_);
+    errors_ = ::testing::internal::GetCapturedStderr();
+    return ::testing::internal::GetCapturedStdout();
+  }
+
+  std::shared_ptr<MockConnection> mock_;
+  Session session_;
+  int code_ = -1;
+  std::string errors_;
+};
+
+TEST_F(CommandTest, GetPrintsTheItem) {
+  mock_->On<GetItemRequest>(
+      [](const GetItemRequest& request) -> absl::StatusOr<GetItemResponse> {
+        EXPECT_EQ(request.table, "t");
+        return GetItemResponse{.item = Item(request.key).Set("x", 1)};
+      });
+  EXPECT_EQ(Print([](Session& session) {
+              return GetItem(session, {.table = "t", .key = R"({"k":"a"})"});
+            }),
+            "{\"k\":\"a\",\"x\":1}\n");
+  EXPECT_EQ(code_, kDone);
+}
+
+TEST_F(CommandTest, WhatIsNotThereHasItsExitCode) {
+  mock_->On<GetItemRequest>(
+      [](const GetItemRequest&) -> absl::StatusOr<GetItemResponse> {
+        return GetItemResponse{};
+      });
+  EXPECT_EQ(Print([](Session& session) {
+              return GetItem(session, {.table = "t", .key = R"({"k":"a"})"});
+            }),
+            "");
+  EXPECT_EQ(code_, kNotFound);
+  EXPECT_THAT(errors_, HasSubstr("no item with the key {\"k\":\"a\"}"));
+}
+
+TEST_F(CommandTest, WrongJsonNeverReachesTheService) {
+  Print([](Session& session) {
+    return PutItem(session, {.table = "t", .item = "{"});
+  });
+  EXPECT_EQ(code_, kWrongUsage);
+  EXPECT_EQ(mock_->Calls<PutItemRequest>(), 0u);
+}
+
+TEST_F(CommandTest, AFailedConditionShowsTheItem) {
+  mock_->On<PutItemRequest>(
+      [](const PutItemRequest& request) -> absl::StatusOr<PutItemResponse> {
+        EXPECT_EQ(request.condition, "attribute_not_exists(k)");
+        return model::MakeError(model::Reason::kConditionalCheckFailed,
+                                "The conditional request failed");
+      });
+  Print([](Session& session) {
+    return PutItem(session, {.table = "t",
+                             .item = R"({"k":"a"})",
+                             .condition = "attribute_not_exists(k)"});
+  });
+  EXPECT_EQ(code_, kFailed);
+  EXPECT_THAT(errors_, HasSubstr("CONDITIONAL_CHECK_FAILED"));
+}
+
+TEST_F(CommandTest, LimitStopsAQuery) {
+  mock_->On<QueryRequest>(
+      [](const QueryRequest& request) -> absl::StatusOr<QueryResponse> {
+        EXPECT_EQ(request.limit, 3);
+        return QueryResponse{.items = {Item{{"k", 1}}, Item{{"k", 2}}},
+                             .last_key = {{"k", 2}}};
+      });
+  EXPECT_EQ(Print([](Session& session) {
+              return Query(
+                  session,
+                  {.table = "t", .key_condition = "k = :k", .limit = 3});
+            }),
+            "{\"k\":1}\n{\"k\":2}\n{\"k\":1}\n");
+}
+
+TEST_F(CommandTest, LoadPutsEveryItemAndCountsFailures) {
+  const std::string path = ::testing::TempDir() + "/load.jsonl";
+  std::ofstream(path) << "{\"k\":1}\n{\"k\":2}\n{\"k\":3}\n";
+  mock_->On<DescribeTableRequest>(
+      [](const DescribeTableRequest&) -> absl::StatusOr<TableDescription> {
+        return TableDescription{.name = "t"};
+      });
+  mock_->On<PutItemRequest>(
+      [](const PutItemRequest& request) -> absl::StatusOr<PutItemResponse> {
+        if (request.item == Item{{"k", 2}}) {
+          return model::ValidationError("two is refused");
+        }
+        return PutItemResponse{};
+      });
+  Print([&](Session& session) {
+    return Load(session, {.table = "t", .file = path, .max_errors = 1});
+  });
+  EXPECT_EQ(mock_->Calls<PutItemRequest>(), 3u);
+  EXPECT_EQ(code_, kFailed);
+  EXPECT_THAT(errors_, HasSubstr("2 items in"));
+  EXPECT_THAT(errors_, HasSubstr("two is refused"));
+
+  Print([&](Session& session) {
+    return Load(session, {.table = "t", .file = path});
+  });
+  EXPECT_EQ(mock_->Calls<PutItemRequest>(), 5u);
+}
+
+TEST_F(CommandTest, ExportWritesEveryItemOfEverySegment) {
+  mock_->On<DescribeTableRequest>(
+      [](const DescribeTableRequest&) -> absl::StatusOr<TableDescription> {
+        return TableDescription{.name = "t"};
+      });
+  mock_->On<ScanRequest>(
+      [](const ScanRequest& request) -> absl::StatusOr<ScanResponse> {
+        EXPECT_EQ(request.total_segments, 3);
+        return ScanResponse{.items = {Item{{"k", request.segment}}}};
+      });
+  const std::string out = Print([](Session& session) {
+    return Export(session, {.table = "t", .segments = 3});
+  });
+  for (const char* line : {"{\"k\":0}\n", "{\"k\":1}\n", "{\"k\":2}\n"}) {
+    EXPECT_THAT(out, HasSubstr(line));
+  }
+  EXPECT_EQ(code_, kDone);
+}
+
+}  // namespace
+}  // namespace pallet::tool
