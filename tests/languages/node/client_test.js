@@ -138,6 +138,15 @@ test('a Node client', async (t) => {
       assert.deepStrictEqual(
           JSON.parse(JSON.stringify(
               batch.responses.music.items[0].attributes.tree)), tree);
+      const stream = items.Pipeline();
+      stream.write({operations: [
+        {tag: 1, batch_get_item: {request_items: {music: {keys: [key]}}}}]});
+      stream.end();
+      for await (const {results: [result]} of stream) {
+        const [found] = result.batch_get_item.responses.music.items;
+        assert.deepStrictEqual(
+            JSON.parse(JSON.stringify(found.attributes.tree)), tree);
+      }
     }
   });
 
