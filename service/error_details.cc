@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "service/error_details.h"
 
+#include <google/protobuf/message_lite.h>
 #include <google/rpc/error_details.pb.h>
 #include <google/rpc/status.pb.h>
 
@@ -141,10 +142,6 @@ google::rpc::Status Convert(const absl::Status& status,
 }
 
 }  // namespace
-
-void AddDetail(const MessageLite& detail, absl::Status* status) {
-  status->SetPayload(TypeUrl(detail), absl::Cord(detail.SerializeAsString()));
-}
 
 std::string EncodeError(const absl::Status& status) {
   return Convert(status, status.message(), true).SerializeAsString();

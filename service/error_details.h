@@ -14,8 +14,6 @@
 // detail as it is, in the place of the default one of its type. Pure functions.
 #pragma once
 
-#include <google/protobuf/message_lite.h>
-
 #include <string>
 
 #include "absl/status/status.h"
@@ -34,11 +32,6 @@ inline constexpr absl::Duration kThrottlingDelay = absl::Milliseconds(50);
 // item) is left out of a call's trailers, not out of a Pipeline result.
 inline constexpr size_t kMaxTrailerDetails = 4096;
 inline constexpr size_t kMaxTrailerMessage = 1024;
-
-// Adds `detail` to what the client is told. `detail` is any message of the
-// public contract or of google.rpc.
-void AddDetail(const google::protobuf::MessageLite& detail,
-               absl::Status* status);
 
 // The encoded google.rpc.Status. REQUIRES: !status.ok().
 std::string EncodeError(const absl::Status& status);

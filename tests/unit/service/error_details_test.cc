@@ -11,6 +11,7 @@
 
 #include "model/errors.h"
 #include "pallet/v1/error_details.pb.h"
+#include "service/operation.h"
 
 namespace pallet::service {
 namespace {
