@@ -9,8 +9,10 @@
 #include <utility>
 #include <vector>
 
+#include "absl/synchronization/mutex.h"
 #include "base/log.h"
 #include "service/config.h"
+#include "service/grpc_log.h"
 #include "service/node.h"
 #include "service/version.h"
 
@@ -54,14 +56,19 @@ int Serve(const ServerConfig& config) {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
 
-  const std::unique_ptr<Logger> logger =
-      Logger::OnStandardError(config.log.format);
+  // Debian's abseil checks the order of locks at each lock, gRPC's and ours,
+  // for three times the price of the lock; tests keep the check.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
+
+  // Never deleted: gRPC's threads may log until the end of the process.
+  Logger* const logger = Logger::OnStandardError(config.log.format).release();
+  pallet::service::SendGrpcLogTo(logger);
   pallet::LogLevel level = pallet::LogLevel::kInfo;
   if (ParseLogLevel(config.log.level, &level).ok()) logger->set_level(level);
 
   pallet::service::NodeOptions options;
   options.config = config;
-  options.logger = logger.get();
+  options.logger = logger;
   auto node = Node::Open(std::move(options));
   if (!node.ok()) {
     logger->Error("node.failed", {{"status", node.status()}});
