@@ -84,8 +84,7 @@ std::string HumanBytes(int64_t bytes) {
     value /= 1000;
     ++unit;
   }
-  return absl::StrFormat(unit == 0 ? "%.0f %s" : "%.1f %s", value,
-                         kUnits[unit]);
+  return absl::StrFormat("%.*f %s", unit == 0 ? 0 : 1, value, kUnits[unit]);
 }
 
 std::string HumanDuration(absl::Duration duration) {
