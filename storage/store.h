@@ -80,14 +80,16 @@ class ReadTransaction : public RowReader {
 };
 
 // What a write may do while it is decided: read its rows as they will be when
-// all earlier writes are durable, and say what they become.
+// all earlier writes are durable and with its own effects so far, and say what
+// they become. Views live as long as the decision.
 class WriteContext : public RowReader {
  public:
   // The new item of a row: canonical bytes and their size by DynamoDB's rule.
   virtual void Put(absl::string_view row_key, absl::string_view item_bytes,
                    uint32_t item_size) = 0;
   virtual void Delete(absl::string_view row_key) = 0;
-  // The change seq this write gets if it changes a row.
+  // The change seq of the next row this write changes. Each changed row moves
+  // it by one; deleting what is not there changes nothing.
   virtual ChangeSeq change_seq() const = 0;
 };
 
@@ -175,7 +177,8 @@ class Store {
   virtual absl::Status Checkpoint() = 0;
 
   // Walks everything: order, checksums, long keys, counts against the rows.
-  // kDataLoss names the first disagreement. Reads in short transactions.
+  // kDataLoss names the first disagreement. Each walk sees one state, so the
+  // image's file grows while it runs beside writes.
   virtual absl::Status Verify() = 0;
 
   // OK, or why the store refuses writes.

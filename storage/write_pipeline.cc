@@ -83,7 +83,7 @@ void WritePipeline::Work(Batch& batch) {
     Answer(batch);
     answer_.Unlock();
 
-    ForgetIfIdle();
+    ForgetIfIdle(batch);
   }
 }
 
@@ -191,6 +191,11 @@ absl::Status WritePipeline::Append(Batch& batch) {
     return OutcomeUnknown(synced);
   }
   batch.frame = *number;
+  if (batch.arena.used_bytes() > ByteArena::kKeptBytes) {
+    // An idle store holds no more than a little of what a large batch took.
+    entry_ = EntryBuilder();
+    frame_ = FrameBuilder();
+  }
   return absl::OkStatus();
 }
 
@@ -250,10 +255,12 @@ void WritePipeline::Answer(Batch& batch) {
   batch.control.reset();
 }
 
-// Gives back the memory of the last batches when nothing follows them.
-void WritePipeline::ForgetIfIdle() {
+// Gives back the memory of the last batch when nothing follows it.
+void WritePipeline::ForgetIfIdle(Batch& batch) {
   if (!inbox_.EnterEvaluationIfIdle()) return;
-  evaluator_.Forget(applied_batch_.load(std::memory_order_acquire));
+  const uint64_t applied = applied_batch_.load(std::memory_order_acquire);
+  evaluator_.Forget(applied);
+  if (batch.number <= applied) batch.Reset(batch.number);
   inbox_.LeaveEvaluation();
 }
 

@@ -126,7 +126,7 @@ class WritePipeline {
   void Apply(Batch& batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(apply_);
   absl::Status Commit(Batch& batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(apply_);
   void Answer(Batch& batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(answer_);
-  void ForgetIfIdle();
+  void ForgetIfIdle(Batch& batch);
 
   const Parts parts_;
   const Options options_;
