@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Pipeline: many operations on one ItemService.Pipeline stream.
+// Pipeline: many operations on one ItemService.Pipeline stream. Not installed.
 //
 //   Submit appends the operation to the frame that waits.
 //   - no write in flight: the frame leaves at once;

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The C++ client against a whole node, over the shared stream and by unary
+// calls: what the manual shows works, and errors keep their reasons.
+#include "client/client.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <memory>
+#include <set>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/synchronization/blocking_counter.h"
+#include "base/check.h"
+#include "model/errors.h"
+#include "tests/testing/mini_cluster.h"
+#include "tests/testing/temporary_directory.h"
+
+namespace pallet {
+namespace {
+
+using model::Reason;
+using ::testing::ElementsAre;
+using testing::MiniCluster;
+
+constexpr char kTable[] = "places";
+
+class ClientNodeTest : public ::testing::TestWithParam<bool> {
+ protected:
+  ClientNodeTest() {
+    auto cluster = MiniCluster::Start({.data_dir = directory_.path()});
+    CHECK(cluster.ok()) << cluster.status();
+    cluster_ = *std::move(cluster);
+    absl::StatusOr<Client> client =
+        Client::Connect({.address = cluster_->grpc_address(),
+                         .timeout = absl::Seconds(60),
+                         .unary_calls = GetParam()});
+    CHECK(client.ok()) << client.status();
+    client_.emplace(*std::move(client));
+    const auto table =
+        client_->CreateTable({.table = kTable,
+                              .key = {.partition = {.name = "country"},
+                                      .sort = KeyAttribute{.name = "name"}}});
+    CHECK(table.ok()) << table.status();
+  }
+
+  static Item Place(int i, size_t bytes) {
+    return {{"country", i % 3 == 0 ? "DE" : "FR"},
+            {"name", absl::StrFormat("place-%05d", i)},
+            {"number", i},
+            {"text", std::string(bytes, 'x')}};
+  }
+
+  void PutPlaces(int count, size_t bytes) {
+    absl::BlockingCounter left(count);
+    for (int i = 0; i < count; ++i) {
+      client_->PutItemAsync({.table = kTable, .item = Place(i, bytes)},
+                            [&](absl::StatusOr<PutItemResponse> response) {
+                              EXPECT_TRUE(response.ok()) << response.status();
+                              left.DecrementCount();
+                            });
+    }
+    left.Wait();
+  }
+
+  // The numbers of the items, in the order they come.
+  static std::vector<int64_t> NumbersOf(ItemRange range) {
+    std::vector<int64_t> numbers;
+    for (const absl::StatusOr<Item>& item : range) {
+      EXPECT_TRUE(item.ok()) << item.status();
+      if (item.ok())
+        numbers.push_back(*item->at("number").AsNumber()->ToInt64());
+    }
+    return numbers;
+  }
+
+  testing::TemporaryDirectory directory_;
+  std::unique_ptr<MiniCluster> cluster_;
+  std::optional<Client> client_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Transports, ClientNodeTest, ::testing::Bool(),
+                         [](const auto& info) {
+                           return info.param ? "Unary" : "Pipeline";
+                         });
+
+TEST_P(ClientNodeTest, Example) {
+  const Item key{{"country", "DE"}, {"name", "Berlin"}};
+  const Item berlin = Item(key)
+                          .Set("population", 3'769'000)
+                          .Set("area", 891.7)
+                          .Set("tags", StringSet{{"capital", "river"}})
+                          .Set("mayors", List{"Kai", Item{{"since", 2023}}})
+                          .Set("raw", Binary{std::string("\0\xff", 2)})
+                          .Set("twinned", true)
+                          .Set("nothing", nullptr);
+  const auto first =
+      client_->PutItem({.table = kTable, .item = berlin, .return_old = true});
+  ASSERT_TRUE(first.ok()) << first.status();
+  EXPECT_EQ(first->old_item, std::nullopt);
+  EXPECT_FALSE(first->position.empty());
+
+  const auto found =
+      client_->GetItem({.table = kTable, .key = key, .consistent_read = true});
+  ASSERT_TRUE(found.ok()) << found.status();
+  EXPECT_EQ(found->item, berlin);
+
+  const auto deleted =
+      client_->DeleteItem({.table = kTable, .key = key, .return_old = true});
+  ASSERT_TRUE(deleted.ok()) << deleted.status();
+  EXPECT_EQ(deleted->old_item, berlin);
+  EXPECT_EQ(client_->GetItem({.table = kTable, .key = key})->item,
+            std::nullopt);
+}
+
+TEST_P(ClientNodeTest, RangesReadAllPagesInOrder) {
+  // 1,000 items of 3 KB each are more than two pages of 1 MB.
+  PutPlaces(1500, 3000);
+  QueryRequest query{.table = kTable,
+                     .key_condition = "country = :c",
+                     .values = {{":c", "FR"}}};
+  const std::vector<int64_t> all = NumbersOf(client_->QueryItems(query));
+  EXPECT_EQ(all.size(), 1000u);
+  EXPECT_TRUE(std::is_sorted(all.begin(), all.end()));
+  EXPECT_EQ(NumbersOf(client_->StreamQuery(query)), all);
+
+  query.forward = false;
+  std::vector<int64_t> back = NumbersOf(client_->QueryItems(query));
+  std::reverse(back.begin(), back.end());
+  EXPECT_EQ(back, all);
+
+  QueryRequest prefix{.table = kTable,
+                      .key_condition = "country = :c AND begins_with(#n, :p)",
+                      .names = {{"#n", "name"}},
+                      .values = {{":c", "DE"}, {":p", "place-0000"}}};
+  EXPECT_THAT(NumbersOf(client_->QueryItems(prefix)), ElementsAre(0, 3, 6, 9));
+  prefix.limit = 1;
+  EXPECT_THAT(NumbersOf(client_->QueryItems(prefix)), ElementsAre(0, 3, 6, 9));
+  const auto page = client_->Query(prefix);
+  ASSERT_TRUE(page.ok()) << page.status();
+  EXPECT_EQ(page->items.size(), 1u);
+  EXPECT_EQ(page->last_key, (Item{{"country", "DE"}, {"name", "place-00000"}}));
+}
+
+TEST_P(ClientNodeTest, SegmentsOfAScanAreTheWholeTable) {
+  PutPlaces(900, 2000);
+  std::multiset<int64_t> seen;
+  for (int segment = 0; segment < 3; ++segment) {
+    const ScanRequest scan{
+        .table = kTable, .total_segments = 3, .segment = segment};
+    const std::vector<int64_t> pages = NumbersOf(client_->ScanItems(scan));
+    EXPECT_EQ(NumbersOf(client_->StreamScan(scan)), pages);
+    seen.insert(pages.begin(), pages.end());
+  }
+  EXPECT_EQ(seen.size(), 900u);
+  EXPECT_EQ(std::set<int64_t>(seen.begin(), seen.end()).size(), 900u);
+
+  const auto count = client_->Scan({.table = kTable, .count_only = true});
+  ASSERT_TRUE(count.ok()) << count.status();
+  EXPECT_TRUE(count->items.empty());
+  EXPECT_GT(count->count, 0);
+}
+
+TEST_P(ClientNodeTest, BatchesWriteReadAndDelete) {
+  BatchWriteRequest write;
+  BatchGetRequest read;
+  BatchWriteRequest erase;
+  for (int i = 0; i < 25; ++i) {
+    const Item item = Place(i, 10);
+    const Item key{{"country", item.at("country")}, {"name", item.at("name")}};
+    write.tables[kTable].puts.push_back(item);
+    read.tables[kTable].keys.push_back(key);
+    erase.tables[kTable].deletes.push_back(key);
+  }
+  const auto written = client_->BatchWrite(write);
+  ASSERT_TRUE(written.ok()) << written.status();
+  EXPECT_TRUE(written->unprocessed.empty());
+  const auto found = client_->BatchGet(read);
+  ASSERT_TRUE(found.ok()) << found.status();
+  EXPECT_EQ(found->items.at(kTable).size(), 25u);
+  ASSERT_TRUE(client_->BatchWrite(erase).ok());
+  EXPECT_TRUE(client_->BatchGet(read)->items[kTable].empty());
+}
+
+TEST_P(ClientNodeTest, ErrorsKeepTheirReasons) {
+  const auto reason = [](const absl::Status& status) {
+    return status.ok() ? Reason::kInternal : model::ReasonOf(status);
+  };
+  EXPECT_EQ(
+      reason(
+          client_->GetItem({.table = "nowhere", .key = {{"k", 1}}}).status()),
+      Reason::kResourceNotFound);
+  EXPECT_EQ(
+      reason(client_->GetItem({.table = kTable, .key = {{"k", 1}}}).status()),
+      Reason::kValidation);
+  EXPECT_EQ(reason(client_
+                       ->PutItem({.table = kTable,
+                                  .item = {{"country", "DE"},
+                                           {"name", "x"},
+                                           {"set", StringSet{}}}})
+                       .status()),
+            Reason::kValidation);
+  EXPECT_EQ(reason(client_->DescribeTable({.table = "nowhere"}).status()),
+            Reason::kResourceNotFound);
+  EXPECT_EQ(reason(client_
+                       ->CreateTable({.table = kTable,
+                                      .key = {.partition = {.name = "k"}}})
+                       .status()),
+            Reason::kTableAlreadyExists);
+}
+
+TEST_P(ClientNodeTest, TablesComeAndGo) {
+  const auto table = client_->DescribeTable({.table = kTable});
+  ASSERT_TRUE(table.ok()) << table.status();
+  EXPECT_EQ(table->state, TableState::kActive);
+  EXPECT_EQ(table->key.sort->name, "name");
+
+  ASSERT_TRUE(
+      client_->UpdateTable({.table = kTable, .deletion_protection = true})
+          .ok());
+  EXPECT_FALSE(client_->DeleteTable({.table = kTable}).ok());
+  ASSERT_TRUE(
+      client_->UpdateTable({.table = kTable, .deletion_protection = false})
+          .ok());
+  ASSERT_TRUE(client_->DeleteTable({.table = kTable}).ok());
+  EXPECT_THAT(client_->ListTables({})->tables, ElementsAre());
+}
+
+TEST_P(ClientNodeTest, AnItemOfTheLargestSizePasses) {
+  Item item = Place(1, 409'600 - 100);
+  ASSERT_TRUE(client_->PutItem({.table = kTable, .item = item}).ok());
+  const auto found = client_->GetItem(
+      {.table = kTable,
+       .key = {{"country", item.at("country")}, {"name", item.at("name")}}});
+  ASSERT_TRUE(found.ok()) << found.status();
+  EXPECT_EQ(found->item, item);
+}
+
+}  // namespace
+}  // namespace pallet
