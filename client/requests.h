@@ -58,7 +58,7 @@ struct PutItemRequest {
 
 struct PutItemResponse {
   std::optional<Item> old_item;  // with return_old, if there was one
-  std::string position;          // names this write; opaque
+  std::string position;          // names this write, if the service says so
 };
 
 struct DeleteItemRequest {
@@ -73,7 +73,7 @@ struct DeleteItemRequest {
 
 struct DeleteItemResponse {
   std::optional<Item> old_item;  // with return_old, if there was one
-  std::string position;          // names this write; opaque
+  std::string position;          // names this write, if the service says so
 };
 
 // ---- Pages of items

@@ -8,7 +8,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <atomic>
+#include <cstdlib>
+#include <fstream>
 #include <memory>
 #include <set>
 #include <string>
@@ -33,7 +34,8 @@ constexpr char kTable[] = "places";
 class ClientNodeTest : public ::testing::TestWithParam<bool> {
  protected:
   ClientNodeTest() {
-    auto cluster = MiniCluster::Start({.data_dir = directory_.path()});
+    auto cluster =
+        MiniCluster::Start({.data_dir = directory_.path(), .flags = {}});
     CHECK(cluster.ok()) << cluster.status();
     cluster_ = *std::move(cluster);
     absl::StatusOr<Client> client =
@@ -79,6 +81,13 @@ class ClientNodeTest : public ::testing::TestWithParam<bool> {
     return numbers;
   }
 
+  static std::multiset<std::string> Lines(const std::string& path) {
+    std::multiset<std::string> lines;
+    std::ifstream file(path);
+    for (std::string line; std::getline(file, line);) lines.insert(line);
+    return lines;
+  }
+
   testing::TemporaryDirectory directory_;
   std::unique_ptr<MiniCluster> cluster_;
   std::optional<Client> client_;
@@ -103,7 +112,6 @@ TEST_P(ClientNodeTest, Example) {
       client_->PutItem({.table = kTable, .item = berlin, .return_old = true});
   ASSERT_TRUE(first.ok()) << first.status();
   EXPECT_EQ(first->old_item, std::nullopt);
-  EXPECT_FALSE(first->position.empty());
 
   const auto found =
       client_->GetItem({.table = kTable, .key = key, .consistent_read = true});
@@ -239,6 +247,46 @@ TEST_P(ClientNodeTest, AnItemOfTheLargestSizePasses) {
        .key = {{"country", item.at("country")}, {"name", item.at("name")}}});
   ASSERT_TRUE(found.ok()) << found.status();
   EXPECT_EQ(found->item, item);
+}
+
+// The programs of client/examples, as a reader would start them.
+TEST_P(ClientNodeTest, EveryExampleRuns) {
+  if (GetParam()) return;  // they choose their transport themselves
+  for (const char* name : {"mock", "pages", "quickstart", "throughput"}) {
+    const std::string command =
+        absl::StrCat(PALLET_EXAMPLES, "/example_", name, " ",
+                     cluster_->grpc_address(), " > /dev/null");
+    EXPECT_EQ(std::system(command.c_str()), 0) << command;
+  }
+}
+
+// The tool, from a table to its export.
+TEST_P(ClientNodeTest, TheToolLoadsAndExports) {
+  const std::string dir = directory_.path();
+  const std::string pallet =
+      absl::StrCat(PALLET_TOOL, " --address ", cluster_->grpc_address(),
+                   GetParam() ? " --unary " : " ");
+  std::ofstream(dir + "/in.csv")
+      << "country,name,number\nDE,Berlin,1\nDE,\"Köln, am Rhein\",2\n";
+  const std::string commands[] = {
+      absl::StrCat(pallet, "load places ", dir, "/in.csv --numbers number"),
+      absl::StrCat(pallet, "export places ", dir, "/out.jsonl"),
+      absl::StrCat(pallet, "get places --key ",
+                   R"('{"country":"DE","name":"Berlin"}')", " > ", dir,
+                   "/got.json"),
+      absl::StrCat(pallet, "delete places --key ",
+                   R"('{"country":"DE","name":"Berlin"}')"),
+      absl::StrCat(pallet, "tables describe places > /dev/null")};
+  for (const std::string& command : commands) {
+    EXPECT_EQ(std::system((command + " 2>/dev/null").c_str()), 0) << command;
+  }
+  EXPECT_EQ(Lines(dir + "/got.json"),
+            (std::multiset<std::string>{
+                R"({"country":"DE","name":"Berlin","number":1})"}));
+  EXPECT_EQ(Lines(dir + "/out.jsonl"),
+            (std::multiset<std::string>{
+                R"({"country":"DE","name":"Berlin","number":1})",
+                R"({"country":"DE","name":"Köln, am Rhein","number":2})"}));
 }
 
 }  // namespace
