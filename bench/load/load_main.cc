@@ -13,6 +13,7 @@
 #include <string>
 
 #include "absl/strings/str_format.h"
+#include "absl/synchronization/mutex.h"
 #include "bench/load/closed_loop.h"
 #include "bench/load/echo_server.h"
 #include "bench/load/raw_calls.h"
@@ -244,6 +245,8 @@ int Run(const Settings& settings) {
 }  // namespace pallet::bench
 
 int main(int argc, char** argv) {
+  // As palletd does: the same process settings on all sides.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   pallet::bench::Settings settings;
   double seconds = 5;
   CLI::App app("One measurement of a Pallet node or of a bare limit");
