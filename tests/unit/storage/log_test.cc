@@ -257,6 +257,7 @@ TEST_F(LogFileTest, NewerFormatIsRefused) {
 TEST_F(LogFileTest, AfterAFailedSyncEverythingIsRefusedUntilANewStart) {
   ASSERT_EQ(AppendAndSync("a"), absl::OkStatus());
   ASSERT_EQ(Append("b"), absl::OkStatus());
+  WaitForTheNextSegment();  // it would take the failure
   disk().FailSync(1, EIO);
   EXPECT_EQ(ReasonOf(log().Sync()), Reason::kStoreFenced);
   // A later sync would succeed, and prove nothing.
@@ -278,6 +279,7 @@ TEST_F(LogFileTest, AfterAFailedSyncEverythingIsRefusedUntilANewStart) {
 TEST_F(LogFileTest, FailedSyncThenPowerLossLosesOnlyWhatWasNotSynced) {
   ASSERT_EQ(AppendAndSync("a"), absl::OkStatus());
   ASSERT_EQ(Append("b"), absl::OkStatus());
+  WaitForTheNextSegment();  // it would take the failure
   disk().FailSync(1, EIO);
   ASSERT_EQ(ReasonOf(log().Sync()), Reason::kStoreFenced);
   LosePower();
