@@ -5,8 +5,7 @@
 //
 //   u8, u16, u32, u64 := big endian, so that memcmp order is numeric order
 //   varint            := seven bits a byte, least significant first, the high
-//   bit
-//                        set on all but the last; 1 to 10 bytes
+//                        bit set on all but the last; 1 to 10 bytes
 //   bytes             := varint length, then that many bytes
 //
 // Consume* take from the front of `*in`; they return false and leave `*in` and

@@ -4,8 +4,7 @@
 // first out.
 //
 // Invariants:
-//   1. A task that was taken runs exactly once; one that was refused never
-//   runs.
+//   1. A task that was taken runs exactly once; one that was refused, never.
 //   2. A full queue refuses; it never blocks and never drops an older task.
 //   3. Shutdown (and the destructor) takes no new tasks, runs all that were
 //      taken, then joins: a task may hold a reply that somebody waits for.

@@ -5,9 +5,10 @@
 //
 //   logger->Info("store.opened", {{"store", 0}, {"frames", replayed}});
 //
-// As text (on a terminal):   2026-01-31T12:00:00.000Z INFO store.opened store=0
-// frames=12 As JSON (everywhere else):
-// {"time":"...","level":"INFO","event":"store.opened","store":0,...}
+// As text (on a terminal):
+//   2026-01-31T12:00:00.000Z INFO store.opened store=0 frames=12
+// As JSON (everywhere else):
+//   {"time":"...","level":"INFO","event":"store.opened","store":0,"frames":12}
 //
 // Thread-safe. Like Clock it is handed down through constructors; tests hand
 // down one that keeps the lines.

@@ -13,9 +13,8 @@
 //   1. Frames go into space that was written before (zero-filled in the
 //      background, or recycled), so that a sync writes data and no metadata.
 //   2. A segment, its header and its directory entry are synced before its
-//   first
-//      frame is written, and the last frame of a segment before the first of
-//      the next.
+//      first frame is written, and the last frame of a segment before the first
+//      of the next.
 //   3. A place is written once. A start appends to a new segment, never to an
 //      old one; it copies what recovery delivered uncovered into that segment
 //      and syncs it under another name before it takes its place.

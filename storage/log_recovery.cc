@@ -34,8 +34,12 @@ class Segment {
           absl::StrCat("the segment says that its number is ", header->seq));
     }
     if (!header.ok()) {
-      return absl::Status(header.status().code(),
-                          absl::StrCat(path, ": ", header.status().message()));
+      const std::string message =
+          absl::StrCat(path, ": ", header.status().message());
+      if (absl::IsDataLoss(header.status())) {
+        return model::MakeError(model::Reason::kDataLoss, message);
+      }
+      return absl::Status(header.status().code(), message);
     }
     segment->header_ = *header;
     FrameHeader first;

@@ -10,8 +10,7 @@
 //   2. A file given up is renamed, and that is synced, before its header is
 //      overwritten: no crash shows a segment under the name of another.
 //   3. An error with reason kStorageFull changed nothing and may pass; after
-//   any
-//      other the names on the disk are unknown: the log must stop.
+//      any other the names on the disk are unknown: the log must stop.
 //
 // One segment, the next, is made in the background at a time. Thread-safe;
 // Take by one thread at a time.

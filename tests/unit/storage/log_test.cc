@@ -242,7 +242,9 @@ TEST_F(LogFileTest, DamageInASegmentHeaderIsDataLoss) {
   ASSERT_EQ(AppendAndSync("a"), absl::OkStatus());
   Kill();
   Flip(SegmentPath(1), 9);
-  EXPECT_TRUE(absl::IsDataLoss(Recover().status()));
+  const absl::Status status = Recover().status();
+  EXPECT_EQ(ReasonOf(status), Reason::kDataLoss);
+  EXPECT_THAT(std::string(status.message()), HasSubstr(SegmentPath(1)));
 }
 
 TEST_F(LogFileTest, NewerFormatIsRefused) {
