@@ -2,6 +2,7 @@
 #include "client/grpc_stub.h"
 
 #include <grpcpp/create_channel.h>
+#include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/security/credentials.h>
 #include <grpcpp/support/channel_arguments.h>
 
@@ -201,12 +202,35 @@ std::shared_ptr<grpc::Channel> MakeChannel(const ClientOptions& options) {
       options.address, grpc::InsecureChannelCredentials(), arguments);
 }
 
+// gRPC 1.51 now and then frees its callback queue twice when the last channel
+// that uses it goes, so one channel that leads nowhere keeps the queue for the
+// life of the process. Never freed: that is its purpose.
+void KeepCallbackQueue() {
+  struct Keeper {
+    // Without credentials every call fails at once.
+    grpc::GenericStub stub{grpc::CreateChannel("", nullptr)};
+    grpc::ClientContext context;
+    grpc::Slice nothing;
+    grpc::ByteBuffer request{&nothing, 1};
+    grpc::ByteBuffer response;
+  };
+  static Keeper* const keeper = [] {
+    auto* const made = new Keeper;
+    made->stub.UnaryCall(&made->context, "/", grpc::StubOptions(),
+                         &made->request, &made->response, [](grpc::Status) {});
+    return made;
+  }();
+  static_cast<void>(keeper);
+}
+
 class GrpcStub final : public Stub {
  public:
   GrpcStub(const ClientOptions& options, Clock* clock)
       : use_pipeline_(!options.unary_calls),
         calls_(MakeChannel(options), options.address),
-        pipeline_(&calls_, clock, options.max_waiting_bytes) {}
+        pipeline_(&calls_, clock, options.max_waiting_bytes) {
+    KeepCallbackQueue();
+  }
   ~GrpcStub() override { Shutdown(); }
 
   void Call(const Method& method, absl::string_view request,

@@ -24,6 +24,8 @@ constexpr int kTimeoutField = 2;     // PipelineOperation
 constexpr int kErrorField = 2;       // PipelineResult
 constexpr int kFirstMember = 3;      // of the oneof, both
 
+constexpr size_t kMaxTagBytes = 5;
+
 constexpr uint32_t TagOf(int field, WireFormatLite::WireType type) {
   return WireFormatLite::MakeTag(field, type);
 }
@@ -42,7 +44,11 @@ class FieldReader {
 
   // False at the end and at what is no field.
   bool Next() {
+    const size_t start = position();
     tag_ = input_.ReadTag();
+    // Protobuf's parser takes no tag of more than five bytes; this reader of
+    // its own would cut it.
+    if (position() - start > kMaxTagBytes) tag_ = 0;
     return tag_ != 0;
   }
   uint32_t tag() const { return tag_; }

@@ -90,6 +90,7 @@ class LogRun : public LogHarness {
     const std::string path = "log/" + names[random_.Below(names.size())];
     auto file = memory().Open(path, OpenMode::kReadWrite);
     const uint64_t sectors = *(*file)->Size() / kLogSector;
+    if (sectors == 0) return DamageOneSector();  // one that is being made
     const uint64_t offset = random_.Below(sectors) * kLogSector;
     std::string before(kLogSector, '\0');
     EXPECT_TRUE((*file)->Read(offset, kLogSector, before.data()).ok());

@@ -135,6 +135,13 @@ TEST(PipelineFrameTest, VarintsMayBeLongerThanTheyNeed) {
   EXPECT_EQ(padded[0].member, 3);
 }
 
+TEST(PipelineFrameTest, ATagOfMoreThanFiveBytesIsNoTagAsInProtobuf) {
+  EXPECT_EQ(ReasonOfFrame(absl::string_view("\x0A\x09\x88\x80\x80\x80\x80\x00"
+                                            "\x01\x1A\x00",
+                                            11)),
+            Reason::kValidation);
+}
+
 TEST(PipelineFrameTest, EveryTruncationIsAnErrorOrAWholeFrame) {
   v1::PipelineRequest request;
   for (int i = 0; i < 3; ++i) {
