@@ -12,15 +12,19 @@
 // overwritten at random. PALLET_BENCH_ROWS sets how many there are,
 // PALLET_BENCH_DIR where: a real disk, please.
 #include <sys/resource.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <string>
 
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/blocking_counter.h"
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/random.h"
 #include "benchmark/benchmark.h"
 #include "storage/checkpoint.h"
@@ -64,6 +68,13 @@ double CpuMicros() {
   getrusage(RUSAGE_SELF, &usage);
   return (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1e6 +
          usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
+}
+
+double ResidentBytes() {
+  std::ifstream memory("/proc/self/statm");
+  uint64_t all = 0, resident = 0;
+  memory >> all >> resident;
+  return resident * static_cast<double>(sysconf(_SC_PAGESIZE));
 }
 
 class CpuMeter {
@@ -126,21 +137,33 @@ void RunPuts(Store& store, uint64_t chains, uint64_t puts_each, uint64_t seed) {
   open.Wait();
 }
 
-Store& LoadedStore() {
-  static const std::unique_ptr<Store> store = [] {
-    StoreOptions options;
-    options.directory = NewDirectory("store");
-    auto opened = Store::Open(options);
-    CHECK_OK(opened.status());
-    CHECK_OK((*opened)->CreatePartition(kPartition, kKeyspace, {}));
-    RunPuts(**opened, 256, RowCount() / 256, 1);
-    return *std::move(opened);
-  }();
-  return *store;
+std::unique_ptr<Store> OpenStore(const std::string& directory) {
+  StoreOptions options;
+  options.directory = directory;
+  auto opened = Store::Open(options);
+  CHECK_OK(opened.status());
+  return *std::move(opened);
 }
 
+// The store with all rows; whoever closes it opens it again.
+struct LoadedStore {
+  const std::string directory = NewDirectory("store");
+  std::unique_ptr<Store> store = OpenStore(directory);
+
+  static LoadedStore& Get() {
+    static LoadedStore loaded;
+    return loaded;
+  }
+
+ private:
+  LoadedStore() {
+    CHECK_OK(store->CreatePartition(kPartition, kKeyspace, {}));
+    RunPuts(*store, 256, RowCount() / 256, 1);
+  }
+};
+
 void BM_StorePuts(benchmark::State& state) {
-  Store& store = LoadedStore();
+  Store& store = *LoadedStore::Get().store;
   const uint64_t chains = state.range(0);
   const uint64_t batches = store.Metrics().batches;
   uint64_t seed = CpuMicros();
@@ -153,6 +176,48 @@ void BM_StorePuts(benchmark::State& state) {
       std::max<uint64_t>(1, store.Metrics().batches - batches);
 }
 BENCHMARK(BM_StorePuts)->Arg(1)->Arg(64)->Arg(256)->UseRealTime();
+
+// A start after a clean close, whatever the number of rows.
+void BM_Open(benchmark::State& state) {
+  LoadedStore& loaded = LoadedStore::Get();
+  for (auto _ : state) {
+    loaded.store.reset();
+    const absl::Duration before = Clock::Real()->Monotonic();
+    loaded.store = OpenStore(loaded.directory);
+    state.SetIterationTime(
+        absl::ToDoubleSeconds(Clock::Real()->Monotonic() - before));
+  }
+}
+BENCHMARK(BM_Open)->UseManualTime()->Unit(benchmark::kMillisecond);
+
+// What so many idle partitions cost: memory of each, and a start with them.
+void BM_OpenWithPartitions(benchmark::State& state) {
+  const std::string directory = NewDirectory("partitions");
+  std::unique_ptr<Store> store = OpenStore(directory);
+  for (int64_t i = 1; i <= state.range(0); ++i) {
+    CHECK_OK(store->CreatePartition(PartitionId(i), KeyspaceId(i), {}));
+  }
+  double without = 0, with = 0;
+  const std::string empty = NewDirectory("no-partitions");
+  for (auto _ : state) {
+    store.reset();
+    const double before = ResidentBytes();
+    store = OpenStore(empty);
+    without = ResidentBytes() - before;
+    store.reset();
+    const double before_many = ResidentBytes();
+    const absl::Duration start = Clock::Real()->Monotonic();
+    store = OpenStore(directory);
+    state.SetIterationTime(
+        absl::ToDoubleSeconds(Clock::Real()->Monotonic() - start));
+    with = ResidentBytes() - before_many;
+  }
+  state.counters["bytes_each"] = (with - without) / state.range(0);
+}
+BENCHMARK(BM_OpenWithPartitions)
+    ->Arg(4000)
+    ->UseManualTime()
+    ->Unit(benchmark::kMillisecond);
 
 // The same bytes, a frame of so many rows at a time.
 void BM_BareLog(benchmark::State& state) {
