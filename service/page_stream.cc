@@ -181,6 +181,7 @@ void PageStream::OnDone() {
   stream_metrics_->open.fetch_sub(1);
   front_end_->streams.Remove(this);
   front_end_->gate.Leave();
+  source_.reset();  // it may hold the call's context, which holds this stream
   self_.reset();
 }
 
