@@ -208,7 +208,7 @@ class LogRun : public LogHarness {
 };
 
 uint64_t FirstSeed() {
-  const char* const seed = std::getenv("PALLET_SEED");
+  const char* const seed = std::getenv("PALLET_TEST_SEED");
   uint64_t first = 1;
   if (seed != nullptr) {
     EXPECT_TRUE(absl::SimpleAtoi(seed, &first));
@@ -219,7 +219,7 @@ uint64_t FirstSeed() {
 TEST(LogPropertyTest, RecoveryGivesAPrefixWithAllThatWasSynced) {
   uint64_t ends = 0, lost = 0;
   for (uint64_t seed = FirstSeed(); seed < FirstSeed() + 100; ++seed) {
-    SCOPED_TRACE(absl::StrCat("PALLET_SEED=", seed));
+    SCOPED_TRACE(absl::StrCat("PALLET_TEST_SEED=", seed));
     LogRun run(seed);
     for (int i = 0; i < 150; ++i) run.Step();
     run.End();
@@ -235,7 +235,7 @@ TEST(LogPropertyTest, RecoveryGivesAPrefixWithAllThatWasSynced) {
 TEST(LogPropertyTest, DamageInCoveredFramesIsNeverReadAsAnEnd) {
   uint64_t noticed = 0;
   for (uint64_t seed = FirstSeed(); seed < FirstSeed() + 20; ++seed) {
-    SCOPED_TRACE(absl::StrCat("PALLET_SEED=", seed));
+    SCOPED_TRACE(absl::StrCat("PALLET_TEST_SEED=", seed));
     LogRun run(seed);
     for (int i = 0; i < 60; ++i) run.Step();
     run.Cover();
