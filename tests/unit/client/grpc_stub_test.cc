@@ -35,6 +35,7 @@ class GrpcStubTest : public ::testing::Test {
 
   Client Connect(ClientOptions options = {}) {
     options.address = service_.address();
+    options.timeout = absl::Seconds(60);
     absl::StatusOr<Client> client = Client::Connect(options);
     CHECK(client.ok()) << client.status();
     return *std::move(client);
@@ -182,7 +183,6 @@ TEST_F(GrpcStubTest, AWriteThatWasNeverSentIsRepeated) {
   }
   // The service comes up while the write is being repeated.
   ClientOptions options;
-  options.timeout = absl::Seconds(60);
   options.retry.max_attempts = 1000;
   Client client = Connect(options);
   absl::Notification answered;
