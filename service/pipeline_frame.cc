@@ -24,7 +24,8 @@ constexpr int kTimeoutField = 2;     // PipelineOperation
 constexpr int kErrorField = 2;       // PipelineResult
 constexpr int kFirstMember = 3;      // of the oneof, both
 
-constexpr size_t kMaxTagBytes = 5;
+// Of a field's tag and of a length: protobuf's parser takes no longer ones.
+constexpr size_t kMaxPrefixBytes = 5;
 
 constexpr uint32_t TagOf(int field, WireFormatLite::WireType type) {
   return WireFormatLite::MakeTag(field, type);
@@ -32,9 +33,10 @@ constexpr uint32_t TagOf(int field, WireFormatLite::WireType type) {
 constexpr auto kVarint = WireFormatLite::WIRETYPE_VARINT;
 constexpr auto kLength = WireFormatLite::WIRETYPE_LENGTH_DELIMITED;
 
-// Takes fields off the front of protobuf bytes. Unlike our own codecs it
-// accepts varints that are longer than they need to be: other writers are free
-// to make them.
+// Takes fields off the front of protobuf bytes, as protobuf's parser does:
+// unlike our own codecs it accepts varints that are longer than they need to
+// be, because other writers are free to make them. CodedInputStream alone is
+// laxer: it takes tags and lengths of ten bytes and cuts them to 32 bits.
 class FieldReader {
  public:
   explicit FieldReader(absl::string_view bytes)
@@ -46,9 +48,8 @@ class FieldReader {
   bool Next() {
     const size_t start = position();
     tag_ = input_.ReadTag();
-    // Protobuf's parser takes no tag of more than five bytes; this reader of
-    // its own would cut it.
-    if (position() - start > kMaxTagBytes) tag_ = 0;
+    const bool is_field = WireFormatLite::GetTagFieldNumber(tag_) != 0;
+    if (!is_field || position() - start > kMaxPrefixBytes) tag_ = 0;
     return tag_ != 0;
   }
   uint32_t tag() const { return tag_; }
@@ -58,15 +59,33 @@ class FieldReader {
   bool Varint(uint64_t* value) { return input_.ReadVarint64(value); }
 
   bool Bytes(absl::string_view* value) {
-    uint32_t length = 0;
-    if (!input_.ReadVarint32(&length)) return false;
+    const size_t prefix = position();
+    uint64_t length = 0;
+    if (!input_.ReadVarint64(&length)) return false;
     const size_t start = position();
+    if (start - prefix > kMaxPrefixBytes) return false;
     if (length > bytes_.size() - start) return false;
     *value = bytes_.substr(start, length);
     return input_.Skip(static_cast<int>(length));
   }
 
-  bool Skip() { return WireFormatLite::SkipField(&input_, tag_); }
+  // Past a field nobody knows. False for a group, which proto3 does not have.
+  bool Skip() {
+    uint64_t number = 0;
+    absl::string_view bytes;
+    switch (WireFormatLite::GetTagWireType(tag_)) {
+      case WireFormatLite::WIRETYPE_VARINT:
+        return Varint(&number);
+      case WireFormatLite::WIRETYPE_FIXED64:
+        return input_.Skip(8);
+      case WireFormatLite::WIRETYPE_FIXED32:
+        return input_.Skip(4);
+      case WireFormatLite::WIRETYPE_LENGTH_DELIMITED:
+        return Bytes(&bytes);
+      default:
+        return false;
+    }
+  }
 
  private:
   const absl::string_view bytes_;

@@ -142,6 +142,30 @@ TEST(PipelineFrameTest, ATagOfMoreThanFiveBytesIsNoTagAsInProtobuf) {
             Reason::kValidation);
 }
 
+TEST(PipelineFrameTest, ALengthOfMoreThanFiveBytesIsNoLengthAsInProtobuf) {
+  // Of the frame's operation, of its request, and of a field nobody knows.
+  for (absl::string_view frame :
+       {absl::string_view("\x0A\x84\x80\x80\x80\x80\x00\x08\x01\x1A\x00", 11),
+        absl::string_view("\x0A\x09\x08\x01\x1A\x80\x80\x80\x80\x80\x00", 11),
+        absl::string_view("\x72\x80\x80\x80\x80\x80\x00", 7),
+        // Five bytes, and more than 32 bits.
+        absl::string_view("\x0A\x80\x80\x80\x80\x10", 6)}) {
+    EXPECT_EQ(ReasonOfFrame(frame), Reason::kValidation);
+  }
+}
+
+TEST(PipelineFrameTest, AGroupIsRefused) {
+  EXPECT_EQ(ReasonOfFrame(absl::string_view("\x0B\x0C", 2)),
+            Reason::kValidation);
+  EXPECT_EQ(ReasonOfFrame(absl::string_view("\x0A\x02\x2B\x2C", 4)),
+            Reason::kValidation);
+}
+
+TEST(PipelineFrameTest, ThereIsNoFieldZero) {
+  EXPECT_EQ(ReasonOfFrame(absl::string_view("\x0A\x05\x05\x08\x05\x05\x08", 7)),
+            Reason::kValidation);
+}
+
 TEST(PipelineFrameTest, EveryTruncationIsAnErrorOrAWholeFrame) {
   v1::PipelineRequest request;
   for (int i = 0; i < 3; ++i) {
