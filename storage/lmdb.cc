@@ -18,6 +18,13 @@ namespace pallet::storage::lmdb {
 namespace {
 
 constexpr uint32_t kMaxPins = 4;
+// A growing file: LMDB writes neighbouring pages in one call, Linux then keeps
+// them as one large folio, and each later write of a page in it walks over all
+// its blocks (256 KB: 7 us a page instead of 2.4 us). So the file is filled ahead
+// with zeros in small pieces.
+constexpr size_t kGrowthBytes = size_t{16} << 10;
+constexpr uint64_t kMinAheadBytes = uint64_t{64} << 10;
+constexpr uint64_t kMaxAheadBytes = uint64_t{4} << 20;
 constexpr MDB_dbi kMainDatabase = 1;  // names -> records of databases
 constexpr MDB_dbi kFreeList = 0;      // LMDB's own: commit id -> page numbers
 
@@ -252,8 +259,7 @@ absl::StatusOr<std::unique_ptr<Environment>> Environment::Open(
              absl::StrCat("opening ", options.directory)));
   CHECK_EQ(mdb_env_get_maxkeysize(environment), static_cast<int>(kMaxKeyBytes));
   std::move(close).Cancel();
-  return std::unique_ptr<Environment>(
-      new Environment(environment, options.max_readers));
+  return std::unique_ptr<Environment>(new Environment(environment, options));
 }
 
 Environment::~Environment() {
@@ -311,7 +317,28 @@ absl::StatusOr<WriteTransaction> Environment::BeginWrite() {
   MDB_txn* transaction;
   RETURN_IF_ERROR(Result(mdb_txn_begin(environment_, nullptr, 0, &transaction),
                          "beginning a write transaction"));
+  if (grow_ahead_) GrowFile();
   return WriteTransaction(this, transaction);
+}
+
+// Only speed depends on it: a failure is left for the commit to meet.
+void Environment::GrowFile() {
+  mdb_filehandle_t file;
+  if (mdb_env_get_fd(environment_, &file) != MDB_SUCCESS) return;
+  const Usage now = usage();
+  const uint64_t used = now.allocated_pages * now.page_size;
+  const uint64_t ahead = std::clamp(used / 8, kMinAheadBytes, kMaxAheadBytes);
+  if (file_bytes_ == 0) file_bytes_ = lseek(file, 0, SEEK_END);
+  file_bytes_ = std::max(file_bytes_, used);
+  if (file_bytes_ >= used + ahead / 2) return;
+  static const std::string* const zeros = new std::string(kGrowthBytes, '\0');
+  const uint64_t end = std::min(used + ahead, now.map_pages * now.page_size);
+  while (file_bytes_ < end) {
+    const uint64_t count = std::min<uint64_t>(zeros->size(), end - file_bytes_);
+    const ssize_t written = pwrite(file, zeros->data(), count, file_bytes_);
+    if (written != static_cast<ssize_t>(count)) return;
+    file_bytes_ += count;
+  }
 }
 
 absl::StatusOr<Pin> Environment::PinLatest() const {

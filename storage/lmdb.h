@@ -215,7 +215,7 @@ struct FreedPages {
 struct Usage {
   uint64_t page_size = 0;
   uint64_t map_pages = 0;
-  uint64_t allocated_pages = 0;  // the file's length; never shrinks
+  uint64_t allocated_pages = 0;  // up to the last page ever used
 };
 
 class Environment {
@@ -270,8 +270,12 @@ class Environment {
 
  private:
   friend class ReadTransaction;
-  Environment(MDB_env* environment, uint32_t max_readers)
-      : environment_(environment), max_readers_(max_readers) {}
+  Environment(MDB_env* environment, const Options& options)
+      : environment_(environment),
+        max_readers_(options.max_readers),
+        grow_ahead_(!options.sync_commits) {}
+  // Keeps zeros written behind the last page, inside a write transaction.
+  void GrowFile();
   // Free pages by the commits from `first` to before `end`.
   absl::StatusOr<FreedPages> CountFreed(uint64_t first, uint64_t end) const;
   void GiveBack(MDB_txn* transaction) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -281,6 +285,8 @@ class Environment {
 
   MDB_env* const environment_;
   const uint32_t max_readers_;
+  const bool grow_ahead_;
+  uint64_t file_bytes_ = 0;  // the writer's; 0 before its first transaction
   absl::Mutex mutex_;
   uint32_t readers_ ABSL_GUARDED_BY(mutex_) = 0;        // handed out
   std::vector<MDB_txn*> idle_ ABSL_GUARDED_BY(mutex_);  // reset, may be renewed

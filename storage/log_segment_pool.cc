@@ -12,7 +12,10 @@
 namespace pallet::storage {
 namespace {
 
-constexpr size_t kZerosBytes = size_t{1} << 20;
+// Small on purpose: Linux keeps what one call wrote as one large folio, and each
+// later write into it walks over all its blocks (4 KB into 1 MB: 19 us; into
+// 16 KB: 2.4 us).
+constexpr size_t kZerosBytes = size_t{16} << 10;
 // Few dirty pages at a time, so that the log's own syncs do not wait for many.
 constexpr uint64_t kSyncEveryBytes = uint64_t{8} << 20;
 

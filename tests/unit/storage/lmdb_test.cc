@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "storage/lmdb.h"
 
+#include <filesystem>
 #include <fstream>
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "base/thread.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -112,6 +114,26 @@ TEST_F(LmdbTest, CursorWalksBothWaysAndDeletes) {
   EXPECT_FALSE(deleted.value());
   deleted = write->Delete(database_, "a");
   EXPECT_TRUE(deleted.value());
+}
+
+TEST_F(LmdbTest, AFileThatIsNotSyncedIsFilledAheadOfItsUse) {
+  Open({.map_size = 64 << 20, .sync_commits = false});
+  const std::string path = absl::StrCat(directory_.path(), "/", kDataFileName);
+  for (int i = 0; i < 200; ++i) {
+    ASSERT_TRUE(Put(absl::StrCat("key", i), std::string(3000, 'x')).ok());
+  }
+  const Usage usage = environment_->usage();
+  const uint64_t used = usage.allocated_pages * usage.page_size;
+  EXPECT_GT(std::filesystem::file_size(path), used);
+  EXPECT_LT(std::filesystem::file_size(path), used + (4 << 20));
+
+  // What is behind the last page is used again, not filled again.
+  Open({.map_size = 64 << 20, .sync_commits = false});
+  const uint64_t before = std::filesystem::file_size(path);
+  ASSERT_TRUE(Put("key0", "y").ok());
+  EXPECT_EQ(std::filesystem::file_size(path), before);
+  EXPECT_EQ(Get("key0"), "y");
+  EXPECT_EQ(Get("key199"), std::string(3000, 'x'));
 }
 
 TEST_F(LmdbTest, FullMapIsStorageFullAndTheOldStateStays) {
