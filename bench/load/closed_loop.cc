@@ -27,12 +27,12 @@ class Loop {
     for (int i = 0; i < options_.in_flight; ++i) StartNext(i);
     running_.Wait();
     LoadResult result;
+    result.latency = latency_;
     result.elapsed = options_.duration;
     for (const auto& slot : slots_) {
       result.operations += slot->operations;
       result.failures += slot->failures;
       if (result.first_failure.ok()) result.first_failure = slot->failure;
-      result.latency.Merge(slot->latency);
     }
     return result;
   }
@@ -42,7 +42,6 @@ class Loop {
   struct Slot {
     explicit Slot(uint64_t seed) : random(seed) {}
     Random random;
-    Histogram latency;
     uint64_t operations = 0;
     uint64_t failures = 0;
     absl::Status failure;
@@ -73,7 +72,7 @@ class Loop {
       }
     } else if (slot.started >= counted_from_ && now <= stop_at_) {
       ++slot.operations;
-      slot.latency.Record(now - slot.started);
+      latency_->Record(now - slot.started);
     }
     StartNext(i);
   }
@@ -82,6 +81,7 @@ class Loop {
   const StartOperation start_;
   Clock* const clock_ = Clock::Real();
   std::vector<std::unique_ptr<Slot>> slots_;
+  const std::shared_ptr<Histogram> latency_ = std::make_shared<Histogram>();
   absl::BlockingCounter running_;
   absl::Duration counted_from_;
   absl::Duration stop_at_;

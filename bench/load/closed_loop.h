@@ -26,7 +26,8 @@ struct LoadResult {
   uint64_t failures = 0;
   absl::Status first_failure;
   absl::Duration elapsed;
-  Histogram latency;
+  // Shared because a result is a value and a histogram is not.
+  std::shared_ptr<Histogram> latency = std::make_shared<Histogram>();
 
   double Rate() const { return operations / absl::ToDoubleSeconds(elapsed); }
 };

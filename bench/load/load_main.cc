@@ -46,7 +46,7 @@ double CpuSeconds() {
 
 int Print(const Settings& settings, const LoadResult& result) {
   const auto us = [&](double quantile) {
-    return absl::ToInt64Microseconds(result.latency.Quantile(quantile));
+    return absl::ToInt64Microseconds(result.latency->Quantile(quantile));
   };
   std::printf(
       "{\"scenario\": \"%s\", \"in_flight\": %d, \"operations\": %lu, "
@@ -187,7 +187,7 @@ int RunFdatasync(const Settings& settings) {
       return 1;
     }
     const absl::Duration now = clock->Monotonic();
-    result.latency.Record(now - before);
+    result.latency->Record(now - before);
     result.elapsed = now - started;
     ++result.operations;
     at = (at + step) % (kFileBytes - step);
