@@ -9,6 +9,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
+#include "model/canonical_form.h"
 #include "model/errors.h"
 #include "model/number.h"
 #include "model/utf8.h"
@@ -364,13 +365,20 @@ absl::Status Canonicalizer::NumberMembers(const Members& members) {
   return absl::OkStatus();
 }
 
-}  // namespace
-
-absl::StatusOr<CanonicalItem> CanonicalizeItem(absl::string_view wire) {
+absl::StatusOr<CanonicalItem> CanonicalizeInFull(absl::string_view wire) {
   Canonicalizer canonicalizer(wire.size());
   RETURN_IF_ERROR(canonicalizer.Entries(wire, /*level=*/1,
                                         /*element_bytes=*/0));
   return std::move(canonicalizer).Finish();
+}
+
+}  // namespace
+
+absl::StatusOr<CanonicalItem> CanonicalizeItem(absl::string_view wire) {
+  if (const std::optional<size_t> size = SizeIfCanonical(wire)) {
+    return CanonicalItem{std::string(wire), *size};
+  }
+  return CanonicalizeInFull(wire);
 }
 
 absl::StatusOr<std::string> CanonicalizeValue(absl::string_view wire) {
@@ -380,7 +388,8 @@ absl::StatusOr<std::string> CanonicalizeValue(absl::string_view wire) {
 }
 
 absl::Status CheckCanonical(absl::string_view bytes) {
-  const absl::StatusOr<CanonicalItem> item = CanonicalizeItem(bytes);
+  if (SizeIfCanonical(bytes).has_value()) return absl::OkStatus();
+  const absl::StatusOr<CanonicalItem> item = CanonicalizeInFull(bytes);
   if (!item.ok()) {
     return MakeError(
         Reason::kDataLoss,

@@ -8,6 +8,7 @@
 #include "base/random.h"
 #include "google/protobuf/util/message_differencer.h"
 #include "gtest/gtest.h"
+#include "model/canonical_form.h"
 #include "model/item_codec.h"
 #include "model/number.h"
 #include "pallet/v1/value.pb.h"
@@ -274,6 +275,54 @@ TEST_F(ItemPropertyTest, SizeIsTheNaiveSumInBothWays) {
     }
     ASSERT_EQ(item->size, expected) << sent.DebugString();
     ASSERT_EQ(SizeOf(ItemView(item->bytes)), expected) << sent.DebugString();
+  }
+}
+
+// The same item with a length longer than it need be: not canonical, so that
+// the codec writes it anew.
+std::string WithLongLength(const std::string& wire) {
+  CHECK(wire.size() >= 2);
+  std::string longer = wire;
+  size_t last = 1;
+  while (static_cast<uint8_t>(longer[last]) >= 0x80) ++last;
+  longer[last] = static_cast<char>(longer[last] | 0x80);
+  longer.insert(last + 1, 1, '\0');
+  return longer;
+}
+
+void ExpectRecognizedRightly(const std::string& wire) {
+  const std::optional<size_t> size = SizeIfCanonical(wire);
+  if (wire.empty()) {
+    ASSERT_EQ(size, 0u);
+    return;
+  }
+  if (!size.has_value()) return;
+  const std::string longer = WithLongLength(wire);
+  ASSERT_FALSE(SizeIfCanonical(longer).has_value());
+  const absl::StatusOr<CanonicalItem> item = CanonicalizeItem(longer);
+  ASSERT_TRUE(item.ok()) << item.status();
+  ASSERT_EQ(item->bytes, wire);
+  ASSERT_EQ(item->size, *size);
+}
+
+TEST_F(ItemPropertyTest, CanonicalItemsAreRecognizedWithTheirSize) {
+  for (int round = TestRounds(4000); round > 0; --round) {
+    const auto item = CanonicalizeItem(RandomItem(random_).SerializeAsString());
+    ASSERT_TRUE(item.ok());
+    ASSERT_EQ(SizeIfCanonical(item->bytes), item->size);
+    ASSERT_NO_FATAL_FAILURE(ExpectRecognizedRightly(item->bytes));
+  }
+}
+
+TEST_F(ItemPropertyTest, WhatIsRecognizedTheCodecWritesTheSame) {
+  for (int round = TestRounds(20000); round > 0; --round) {
+    std::string wire =
+        CanonicalizeItem(RandomItem(random_).SerializeAsString())->bytes;
+    if (wire.empty()) continue;
+    for (uint64_t i = random_.Between(1, 2); i > 0; --i) {
+      wire[random_.Below(wire.size())] = static_cast<char>(random_.Below(256));
+    }
+    ASSERT_NO_FATAL_FAILURE(ExpectRecognizedRightly(wire));
   }
 }
 
