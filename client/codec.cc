@@ -33,20 +33,39 @@ void SetCondition(const Names& names, const Item& values, Message* message) {
   }
 }
 
-template <typename Request, typename Message>
-void SetWrite(const Request& request, Message* message) {
-  message->set_table_name(request.table);
+// The fields that every request for one item has.
+template <typename Message>
+std::string EncodeTableAnd(absl::string_view table, int item_field,
+                           const Item& item) {
+  const std::string item_bytes = item.Encode();
+  std::string encoded;
+  encoded.reserve(table.size() + item_bytes.size() + 16);
+  AppendBytesField(Message::kTableNameFieldNumber, table, &encoded);
+  AppendBytesField(item_field, item_bytes, &encoded);
+  return encoded;
+}
+
+// What a write has beside its table and its item or key.
+template <typename Message, typename Request>
+void AppendWriteOptions(const Request& request, std::string* encoded) {
+  if (!request.return_old && !request.return_item_on_failure &&
+      request.condition.empty() && request.names.empty() &&
+      request.values.empty()) {
+    return;
+  }
+  Message message;
   if (request.return_old) {
-    message->set_return_values(wire::RETURN_VALUE_ALL_OLD);
+    message.set_return_values(wire::RETURN_VALUE_ALL_OLD);
   }
   if (!request.condition.empty()) {
-    message->set_condition_expression(request.condition);
+    message.set_condition_expression(request.condition);
   }
   if (request.return_item_on_failure) {
-    message->set_return_values_on_condition_check_failure(
+    message.set_return_values_on_condition_check_failure(
         wire::RETURN_VALUES_ON_CONDITION_CHECK_FAILURE_ALL_OLD);
   }
-  SetCondition(request.names, request.values, message);
+  SetCondition(request.names, request.values, &message);
+  message.AppendToString(encoded);
 }
 
 template <typename Request, typename Message>
@@ -150,32 +169,43 @@ absl::StatusOr<std::vector<Item>> DecodeItems(
 
 // ---- Requests
 
+// Reads and writes of one item are frequent and small: their fields are written
+// as they are, and only what most of them do not have makes a message, whose
+// bytes then go on the end.
+
 std::string Encode(const GetItemRequest& request) {
-  wire::GetItemRequest message;
-  message.set_table_name(request.table);
-  message.set_key(request.key.Encode());
-  if (request.consistent_read) message.set_consistent_read(true);
-  if (!request.projection.empty()) {
-    message.set_projection_expression(request.projection);
+  using Message = wire::GetItemRequest;
+  std::string encoded = EncodeTableAnd<Message>(
+      request.table, Message::kKeyFieldNumber, request.key);
+  if (request.consistent_read) {
+    AppendVarintField(Message::kConsistentReadFieldNumber, 1, &encoded);
   }
-  for (const auto& [placeholder, name] : request.names) {
-    (*message.mutable_expression_attribute_names())[placeholder] = name;
+  if (!request.projection.empty() || !request.names.empty()) {
+    Message message;
+    if (!request.projection.empty()) {
+      message.set_projection_expression(request.projection);
+    }
+    message.mutable_expression_attribute_names()->insert(request.names.begin(),
+                                                         request.names.end());
+    message.AppendToString(&encoded);
   }
-  return message.SerializeAsString();
+  return encoded;
 }
 
 std::string Encode(const PutItemRequest& request) {
-  wire::PutItemRequest message;
-  SetWrite(request, &message);
-  message.set_item(request.item.Encode());
-  return message.SerializeAsString();
+  using Message = wire::PutItemRequest;
+  std::string encoded = EncodeTableAnd<Message>(
+      request.table, Message::kItemFieldNumber, request.item);
+  AppendWriteOptions<Message>(request, &encoded);
+  return encoded;
 }
 
 std::string Encode(const DeleteItemRequest& request) {
-  wire::DeleteItemRequest message;
-  SetWrite(request, &message);
-  message.set_key(request.key.Encode());
-  return message.SerializeAsString();
+  using Message = wire::DeleteItemRequest;
+  std::string encoded = EncodeTableAnd<Message>(
+      request.table, Message::kKeyFieldNumber, request.key);
+  AppendWriteOptions<Message>(request, &encoded);
+  return encoded;
 }
 
 std::string Encode(const QueryRequest& request) {

@@ -2,6 +2,7 @@
 #include "client/pipeline.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "absl/strings/str_cat.h"
 #include "base/bytes.h"
@@ -29,15 +30,45 @@ constexpr int kError = 2;
 // The pipeline whose answers this thread is telling right now.
 thread_local const Pipeline* telling = nullptr;
 
-std::string EncodeDuration(absl::Duration duration) {
-  std::string encoded;
-  const int64_t seconds = absl::ToInt64Seconds(duration);
-  const int64_t nanos =
-      absl::ToInt64Nanoseconds(duration - absl::Seconds(seconds));
-  if (seconds != 0) internal::AppendVarintField(1, seconds, &encoded);
-  if (nanos != 0) internal::AppendVarintField(2, nanos, &encoded);
-  return encoded;
-}
+// What stands before an operation's request in a frame.
+class OperationHead {
+ public:
+  OperationHead(uint64_t tag, absl::Duration timeout, int field,
+                size_t request_bytes) {
+    Varint(kTag << 3);
+    Varint(tag);
+    if (timeout != absl::InfiniteDuration()) {
+      char duration[2 + 2 * kMaxVarintBytes];
+      const size_t size = StoreDuration(timeout, duration) - duration;
+      Varint(kTimeout << 3 | 2);
+      Varint(size);
+      std::memcpy(end_, duration, size);
+      end_ += size;
+    }
+    Varint(static_cast<uint64_t>(field) << 3 | 2);
+    Varint(request_bytes);
+  }
+
+  absl::string_view view() const {
+    return {bytes_, static_cast<size_t>(end_ - bytes_)};
+  }
+
+ private:
+  void Varint(uint64_t value) { end_ = StoreVarint(end_, value); }
+
+  // A google.protobuf.Duration; returns the byte after it.
+  static char* StoreDuration(absl::Duration duration, char* out) {
+    const int64_t seconds = absl::ToInt64Seconds(duration);
+    const int64_t nanos =
+        absl::ToInt64Nanoseconds(duration - absl::Seconds(seconds));
+    if (seconds != 0) out = StoreVarint(StoreVarint(out, 1 << 3), seconds);
+    if (nanos != 0) out = StoreVarint(StoreVarint(out, 2 << 3), nanos);
+    return out;
+  }
+
+  char bytes_[8 * kMaxVarintBytes];
+  char* end_ = bytes_;
+};
 
 // Errors of operations that were refused here.
 Attempt Refused(absl::Status status) {
@@ -173,29 +204,21 @@ void Pipeline::Submit(int field, absl::string_view request,
     } else {
       const Tag tag = next_tag_++;
       operations_.emplace(tag, Operation{std::move(done), deadline});
-      if (deadline != absl::InfiniteDuration()) {
-        deadlines_.insert({deadline, tag});
-        arm = deadline < armed_for_;
-      }
+      arm = deadline < armed_for_;
+      if (arm) armed_for_ = deadline;
       Append(tag, field, request, timeout);
       if (telling != this) turn = ClaimTurn();
     }
   }
   if (!refusal.ok()) return done(Refused(refusal));
   Write(std::move(turn));
-  if (arm) ArmTimer();
+  if (arm) ArmTimer(deadline);
 }
 
 void Pipeline::Append(Tag tag, int field, absl::string_view request,
                       absl::Duration timeout) {
-  std::string head;
-  internal::AppendVarintField(kTag, tag, &head);
-  if (timeout != absl::InfiniteDuration()) {
-    internal::AppendBytesField(kTimeout, EncodeDuration(timeout), &head);
-  }
-  AppendVarint(&head, static_cast<uint64_t>(field) << 3 | 2);
-  AppendVarint(&head, request.size());
-
+  const OperationHead head_bytes(tag, timeout, field, request.size());
+  const absl::string_view head = head_bytes.view();
   if (waiting_.empty() ||
       waiting_.back().bytes.size() + request.size() > kFrameBytes) {
     waiting_.emplace_back();
@@ -204,7 +227,8 @@ void Pipeline::Append(Tag tag, int field, absl::string_view request,
   const size_t size_before = frame.bytes.size();
   AppendVarint(&frame.bytes, kOperations << 3 | 2);
   AppendVarint(&frame.bytes, head.size() + request.size());
-  absl::StrAppend(&frame.bytes, head, request);
+  frame.bytes.append(head.data(), head.size());
+  frame.bytes.append(request.data(), request.size());
   frame.end = tag + 1;
   waiting_bytes_ += frame.bytes.size() - size_before;
 }
@@ -281,7 +305,6 @@ Stub::Done Pipeline::Take(Tag tag) {
   const auto found = operations_.find(tag);
   if (found == operations_.end()) return nullptr;
   Stub::Done done = std::move(found->second.done);
-  deadlines_.erase({found->second.deadline, tag});
   operations_.erase(found);
   return done;
 }
@@ -347,31 +370,35 @@ void Pipeline::Shutdown() {
 
 // ---- Time passes
 
-void Pipeline::ArmTimer() {
-  absl::Duration earliest;
-  {
-    absl::MutexLock lock(&mutex_);
-    if (deadlines_.empty() || deadlines_.begin()->first >= armed_for_) return;
-    earliest = armed_for_ = deadlines_.begin()->first;
-  }
-  calls_.After(std::max(earliest - clock_.Monotonic(), absl::ZeroDuration()),
-               [this](bool fired) {
-                 if (fired) Expire();
+void Pipeline::ArmTimer(absl::Duration deadline) {
+  calls_.After(std::max(deadline - clock_.Monotonic(), absl::ZeroDuration()),
+               [this, deadline](bool fired) {
+                 if (fired) Expire(deadline);
                });
 }
 
-void Pipeline::Expire() {
+void Pipeline::Expire(absl::Duration armed_for) {
   const absl::Duration now = clock_.Monotonic();
   std::vector<Stub::Done> expired;
+  absl::Duration next = absl::InfiniteDuration();
   {
     absl::MutexLock lock(&mutex_);
-    armed_for_ = absl::InfiniteDuration();
-    while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
-      expired.push_back(Take(deadlines_.begin()->second));
+    // An earlier deadline came meanwhile, and has a timer of its own.
+    if (armed_for != armed_for_) return;
+    std::vector<Tag> tags;
+    for (const auto& [tag, operation] : operations_) {
+      if (operation.deadline <= now) {
+        tags.push_back(tag);
+      } else {
+        next = std::min(next, operation.deadline);
+      }
     }
+    std::sort(tags.begin(), tags.end());
+    for (const Tag tag : tags) expired.push_back(Take(tag));
+    armed_for_ = next;
   }
   for (Stub::Done& done : expired) done({.failure = {.status = Expired()}});
-  ArmTimer();
+  if (next != absl::InfiniteDuration()) ArmTimer(next);
 }
 
 }  // namespace pallet

@@ -10,8 +10,10 @@
 //   Answers are matched by tag, in any order.
 //
 // Invariants:
-//   1. An operation under way is in operations_, and in deadlines_ if it has a
-//      deadline, from Submit until its callback is about to be called.
+//   1. An operation under way is in operations_ from Submit until its callback
+//      is about to be called. A timer runs for armed_for_, which is no later
+//      than the earliest of their deadlines; when it fires they are all looked
+//      at, so that keeping them in order costs nothing while answers come.
 //   2. Tags grow. Those a stream has written are one range, [begin, end); those
 //      at and above the last stream's end wait and certainly were not sent.
 //   3. One stream takes operations at a time. When one breaks, the operations
@@ -32,7 +34,6 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/container/btree_set.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
@@ -94,9 +95,10 @@ class Pipeline {
   Stub::Done Take(Tag tag) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::vector<Stub::Done> TakeRange(Tag begin, Tag end)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Makes Expire run at the earliest deadline.
-  void ArmTimer() ABSL_LOCKS_EXCLUDED(mutex_);
-  void Expire() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Makes Expire run at `deadline`. REQUIRES: the caller set armed_for_ to it.
+  void ArmTimer(absl::Duration deadline) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Tells what is past its deadline. `armed_for` is that of the timer.
+  void Expire(absl::Duration armed_for) ABSL_LOCKS_EXCLUDED(mutex_);
 
   GrpcCalls& calls_;
   Clock& clock_;
@@ -111,9 +113,7 @@ class Pipeline {
   std::deque<Frame> waiting_ ABSL_GUARDED_BY(mutex_);
   size_t waiting_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::flat_hash_map<Tag, Operation> operations_ ABSL_GUARDED_BY(mutex_);
-  absl::btree_set<std::pair<absl::Duration, Tag>> deadlines_
-      ABSL_GUARDED_BY(mutex_);
-  // The earliest deadline a timer runs for.
+  // Invariant 1; infinite: no timer.
   absl::Duration armed_for_ ABSL_GUARDED_BY(mutex_) = absl::InfiniteDuration();
 };
 

@@ -12,12 +12,12 @@ void RetryLoop::Start(RetryContext* context, const Method& method,
                       std::string request, absl::Duration timeout, Done done) {
   auto* loop = new RetryLoop(context, method, std::move(request),
                              context->Now() + timeout, std::move(done));
-  loop->MakeAttempt();
+  loop->MakeAttempt(timeout);
 }
 
-void RetryLoop::MakeAttempt() {
+void RetryLoop::MakeAttempt(absl::Duration timeout) {
   ++attempts_;
-  context_->stub().Call(method_, request_, deadline_ - context_->Now(),
+  context_->stub().Call(method_, request_, timeout,
                         [this](const Attempt& attempt) { OnAttempt(attempt); });
 }
 
@@ -34,7 +34,7 @@ void RetryLoop::OnAttempt(const Attempt& attempt) {
     return Fail(failure);
   }
   context_->stub().After(*wait, [this, failure](bool waited) {
-    waited ? MakeAttempt() : Fail(failure);
+    waited ? MakeAttempt(deadline_ - context_->Now()) : Fail(failure);
   });
 }
 

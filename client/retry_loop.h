@@ -67,7 +67,7 @@ class RetryLoop {
         deadline_(deadline),
         done_(std::move(done)) {}
 
-  void MakeAttempt();
+  void MakeAttempt(absl::Duration timeout);
   void OnAttempt(const Attempt& attempt);
   // The status the caller sees; destroys the loop.
   void Fail(const Failure& failure);

@@ -68,6 +68,15 @@ Item::Item(std::initializer_list<Attribute> attributes) {
 }
 
 Item& Item::Set(absl::string_view name, Value value) {
+  // Few items have less than a handful: the first ones need not move.
+  if (attributes_.size() == attributes_.capacity()) {
+    attributes_.reserve(std::max<size_t>(4, 2 * attributes_.size()));
+  }
+  if (attributes_.empty() ||
+      absl::string_view(attributes_.back().name) < name) {
+    attributes_.push_back({std::string(name), std::move(value)});
+    return *this;
+  }
   auto position = Position(attributes_, name);
   if (position != attributes_.end() && position->name == name) {
     position->value = std::move(value);

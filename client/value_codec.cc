@@ -5,6 +5,7 @@
 // the end to the front, so that each length is known when its turn comes.
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 
 #include "base/check.h"
 #include "base/status_macros.h"
@@ -220,6 +221,7 @@ class ValueDecoder {
  public:
   static Item ToItem(model::ItemView view) {
     Item item;
+    item.attributes_.reserve(std::distance(view.begin(), view.end()));
     for (const model::AttributeView attribute : view) {
       item.attributes_.push_back(
           {std::string(attribute.name), ToValue(attribute.value)});
