@@ -68,10 +68,11 @@ void UnaryCall::Run(const grpc::CallbackServerContext& context,
 }
 
 void UnaryCall::Finish(absl::StatusOr<std::string> result) {
-  operation_->metrics->Finished(result.status().code(),
+  const absl::Status status = result.status();
+  operation_->metrics->Finished(status.code(),
                                 front_end_->clock->Monotonic() - start_);
-  if (result.ok()) *response_ = WrapMessage(*std::move(result));
-  grpc::ServerUnaryReactor::Finish(ToGrpcStatus(result.status()));
+  if (status.ok()) *response_ = WrapMessage(*std::move(result));
+  grpc::ServerUnaryReactor::Finish(ToGrpcStatus(status));
 }
 
 }  // namespace pallet::service
