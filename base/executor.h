@@ -34,7 +34,7 @@ class Executor {
  public:
   using Task = absl::AnyInvocable<void()>;
 
-  explicit Executor(const ExecutorOptions& options);
+  explicit Executor(ExecutorOptions options);
   Executor(const Executor&) = delete;
   Executor& operator=(const Executor&) = delete;
   ~Executor();

@@ -30,6 +30,7 @@ cluster::PartitionHostOptions HostOptions(const NodeOptions& options) {
   host.store.segment_bytes = config.store.segment_bytes;
   host.store.inbox_bytes = config.store.inbox_bytes;
   host.store.inbox_writes = config.store.inbox_writes;
+  host.store.memtable_bytes = config.store.memtable_bytes;
   host.store.checkpoint_bytes = config.store.checkpoint_bytes;
   host.store.free_disk_reserve = config.store.free_disk_reserve;
   host.file_system = options.file_system;

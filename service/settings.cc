@@ -171,6 +171,10 @@ std::vector<Setting> MakeSettings() {
             MEMBER(store.map_size)),
       Bytes("store.segment_bytes", kData, "size of a log segment",
             MEMBER(store.segment_bytes)),
+      Bytes("store.memtable_bytes", kData,
+            "durable rows kept in memory before the image takes them; there "
+            "may be twice as many",
+            MEMBER(store.memtable_bytes)),
       Bytes("store.checkpoint_bytes", kData,
             "image pages written between two checkpoints",
             MEMBER(store.checkpoint_bytes)),

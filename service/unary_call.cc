@@ -68,11 +68,10 @@ void UnaryCall::Run(const grpc::CallbackServerContext& context,
 }
 
 void UnaryCall::Finish(absl::StatusOr<std::string> result) {
-  const absl::Status status = result.status();
-  operation_->metrics->Finished(status.code(),
+  operation_->metrics->Finished(result.status().code(),
                                 front_end_->clock->Monotonic() - start_);
-  if (status.ok()) *response_ = WrapMessage(*std::move(result));
-  grpc::ServerUnaryReactor::Finish(ToGrpcStatus(status));
+  if (result.ok()) *response_ = WrapMessage(*std::move(result));
+  grpc::ServerUnaryReactor::Finish(ToGrpcStatus(result.status()));
 }
 
 }  // namespace pallet::service

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Batch: the writes that travel through the store together, and what was
-// decided about them. One sync and one image transaction serve them all.
+// decided about them. One sync serves them all.
 //
 // A batch belongs to one stage at a time (write_pipeline.h). Its pending rows
-// and arena are also read by the evaluate stage, through the overlay, until the
-// image shows them; that is why they are cleared by the next Reset only.
+// and arena are also read by the evaluate stage, through the overlay, until
+// readers see them; that is why they are cleared by the next Reset only.
 #pragma once
 
 #include <cstdint>

@@ -17,11 +17,6 @@ absl::Status Damaged(const RecordView& record, absl::string_view what) {
                    record.partition.value(), " ", what));
 }
 
-absl::Status PutState(const PartitionState& state, ImageWrite& image) {
-  return image.Put(DatabaseId::kPartitions, PartitionKey(state.info.id),
-                   EncodePartitionState(state));
-}
-
 void AddEffects(const PartitionBatch& partition, EntryBuilder* entry) {
   switch (partition.kind) {
     case PartitionBatch::Kind::kRows:
@@ -118,6 +113,11 @@ void AddRecords(Batch& batch, EntryBuilder* entry, FrameBuilder* frame) {
         entry->Finish({info.change_seq, info.item_count, info.item_bytes});
     frame->Add(record);
   }
+}
+
+absl::Status PutState(const PartitionState& state, ImageWrite& image) {
+  return image.Put(DatabaseId::kPartitions, PartitionKey(state.info.id),
+                   EncodePartitionState(state));
 }
 
 absl::Status ApplyBatch(Batch& batch, ImageWrite& image) {

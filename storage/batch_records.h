@@ -34,6 +34,8 @@ using PartitionStates = absl::flat_hash_map<PartitionId, PartitionState>;
 // Fills the frame; `entry` is room to work in.
 void AddRecords(Batch& batch, EntryBuilder* entry, FrameBuilder* frame);
 
+absl::Status PutState(const PartitionState& state, ImageWrite& image);
+
 absl::Status ApplyBatch(Batch& batch, ImageWrite& image);
 
 // kDataLoss if the record does not follow from the partition's state.

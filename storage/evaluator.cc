@@ -36,11 +36,11 @@ bool Overlap(const PartitionInfo& a, KeyspaceId keyspace, HashRange b) {
 class Evaluator::Context : public WriteContext {
  public:
   Context(Batch& batch, const Overlay& overlay, bool deletes_only,
-          ReadTransaction& image)
+          ReadTransaction& rows)
       : batch_(batch),
         overlay_(overlay),
         deletes_only_(deletes_only),
-        image_(image) {}
+        rows_(rows) {}
 
   // Lets `write` decide; its effects go to `partition`, or nowhere.
   absl::Status Decide(RowWrite& write, PartitionBatch& partition) {
@@ -121,7 +121,7 @@ class Evaluator::Context : public WriteContext {
   absl::StatusOr<std::optional<RowView>> LookUp(absl::string_view row_key) {
     const PendingRow* pending = batch_.pending.Find(row_key);
     if (pending == nullptr) pending = overlay_.Find(row_key);
-    if (pending == nullptr) return image_.Get(row_key);
+    if (pending == nullptr) return rows_.Get(row_key);
     if (pending->deleted()) return std::nullopt;
     return DecodeRow(pending->row);
   }
@@ -146,7 +146,7 @@ class Evaluator::Context : public WriteContext {
   Batch& batch_;
   const Overlay& overlay_;
   const bool deletes_only_;
-  ReadTransaction& image_;
+  ReadTransaction& rows_;
   PartitionBatch* partition_ = nullptr;
   absl::Status error_;
   // The row a condition looked at is most often the row that is written.
@@ -163,22 +163,22 @@ void Evaluator::Load(const std::vector<PartitionState>& partitions) {
   }
 }
 
-size_t Evaluator::Evaluate(Batch& batch, uint64_t applied, const Limits& limits,
-                           ReadTransaction& image) {
-  overlay_.Forget(applied);
+size_t Evaluator::Evaluate(Batch& batch, uint64_t published,
+                           const Limits& limits, ReadTransaction& rows) {
+  overlay_.Forget(published);
   size_t decided = 0;
   if (batch.control != nullptr) {
-    batch.control_answer = EvaluateControl(batch, image);
+    batch.control_answer = EvaluateControl(batch, rows);
   } else {
-    decided = EvaluateWrites(batch, limits, image);
+    decided = EvaluateWrites(batch, limits, rows);
   }
   batch.DropEmptyPartitions();
   return decided;
 }
 
 size_t Evaluator::EvaluateWrites(Batch& batch, const Limits& limits,
-                                 ReadTransaction& image) {
-  Context context(batch, overlay_, limits.deletes_only, image);
+                                 ReadTransaction& rows) {
+  Context context(batch, overlay_, limits.deletes_only, rows);
   size_t decided = 0;
   for (BatchWrite& write : batch.writes) {
     if (batch.arena.used_bytes() >= limits.batch_bytes) break;
@@ -207,14 +207,14 @@ PartitionBatch* Evaluator::RecordOf(PartitionId id, Batch& batch) const {
   return &record;
 }
 
-absl::Status Evaluator::EvaluateControl(Batch& batch, ReadTransaction& image) {
+absl::Status Evaluator::EvaluateControl(Batch& batch, ReadTransaction& rows) {
   switch (batch.control->kind) {
     case ControlOperation::Kind::kCreatePartition:
       return CreatePartition(batch);
     case ControlOperation::Kind::kDropPartition:
       return DropPartition(batch);
     case ControlOperation::Kind::kReclaimChunk:
-      return ReclaimChunk(batch, image);
+      return ReclaimChunk(batch, rows);
     case ControlOperation::Kind::kMarker:
       return absl::OkStatus();
   }
@@ -258,9 +258,9 @@ absl::Status Evaluator::DropPartition(Batch& batch) {
   return absl::OkStatus();
 }
 
-// REQUIRES: all writes of the partition are in the image; that holds because a
+// REQUIRES: all writes of the partition are in `rows`; that holds because a
 // chunk is asked for only after the drop was answered.
-absl::Status Evaluator::ReclaimChunk(Batch& batch, ReadTransaction& image) {
+absl::Status Evaluator::ReclaimChunk(Batch& batch, ReadTransaction& rows) {
   const PartitionState* state = StateOf(batch.control->partition);
   if (state == nullptr || state->phase != PartitionPhase::kDropped) {
     return NotHere(batch.control->partition);
@@ -268,11 +268,11 @@ absl::Status Evaluator::ReclaimChunk(Batch& batch, ReadTransaction& image) {
   const std::string begin = FirstRowKey(state->info);
   std::string end = EndRowKey(state->info);
   PartitionInfo info = state->info;
-  uint64_t rows = 0, bytes = 0;
-  std::unique_ptr<RowCursor> cursor = image.Cursor(begin, end);
+  uint64_t count = 0, bytes = 0;
+  std::unique_ptr<RowCursor> cursor = rows.Cursor(begin, end);
   RETURN_IF_ERROR(cursor->SeekAtOrAfter(begin));
-  while (cursor->Valid() && rows < kChunkRows && bytes < kChunkBytes) {
-    ++rows;
+  while (cursor->Valid() && count < kChunkRows && bytes < kChunkBytes) {
+    ++count;
     bytes += cursor->row().item.size();
     --info.item_count;
     info.item_bytes -= cursor->row().item_size;
@@ -282,13 +282,13 @@ absl::Status Evaluator::ReclaimChunk(Batch& batch, ReadTransaction& image) {
 
   PartitionBatch& chunk = batch.Add(*state);
   ++chunk.after.index;
-  if (rows == 0) {
+  if (count == 0) {
     chunk.kind = PartitionBatch::Kind::kForget;
     return absl::OkStatus();
   }
   chunk.kind = PartitionBatch::Kind::kDeleteRange;
   chunk.after.info = info;
-  chunk.range_rows = rows;
+  chunk.range_rows = count;
   chunk.begin = batch.arena.Copy(begin);
   chunk.end = batch.arena.Copy(end);
   return absl::OkStatus();

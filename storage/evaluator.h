@@ -34,31 +34,31 @@ class Evaluator {
     bool deletes_only = false;
   };
 
-  // Forgets all it knows and starts from what the image has. REQUIRES: no batch
+  // Forgets all it knows and starts from what readers see. REQUIRES: no batch
   // is on its way.
   void Load(const std::vector<PartitionState>& partitions);
 
-  // Decides the writes or the control operation of `batch`. `image` shows every
-  // batch up to number `applied`, and may show later ones. Returns how many
+  // Decides the writes or the control operation of `batch`. `rows` shows every
+  // batch up to number `published`, and may show later ones. Returns how many
   // writes were decided; the rest must wait for another batch.
-  size_t Evaluate(Batch& batch, uint64_t applied, const Limits& limits,
-                  ReadTransaction& image);
+  size_t Evaluate(Batch& batch, uint64_t published, const Limits& limits,
+                  ReadTransaction& rows);
 
   // Later batches see this one. Without it the batch leaves no trace.
   void Adopt(Batch& batch);
 
-  // The memory of batches up to `applied` may be used again.
-  void Forget(uint64_t applied) { overlay_.Forget(applied); }
+  // The memory of batches up to `published` may be used again.
+  void Forget(uint64_t published) { overlay_.Forget(published); }
 
  private:
   class Context;
 
   size_t EvaluateWrites(Batch& batch, const Limits& limits,
-                        ReadTransaction& image);
-  absl::Status EvaluateControl(Batch& batch, ReadTransaction& image);
+                        ReadTransaction& rows);
+  absl::Status EvaluateControl(Batch& batch, ReadTransaction& rows);
   absl::Status CreatePartition(Batch& batch);
   absl::Status DropPartition(Batch& batch);
-  absl::Status ReclaimChunk(Batch& batch, ReadTransaction& image);
+  absl::Status ReclaimChunk(Batch& batch, ReadTransaction& rows);
 
   // The batch's record for the partition; null if it takes no writes here.
   PartitionBatch* RecordOf(PartitionId id, Batch& batch) const;
@@ -66,7 +66,7 @@ class Evaluator {
   const PartitionState* StateOf(PartitionId id) const;
 
   Overlay overlay_;
-  // With all evaluated batches; the image may be behind.
+  // With all evaluated batches; readers may be behind.
   absl::flat_hash_map<PartitionId, PartitionState> partitions_;
 };
 

@@ -115,10 +115,11 @@ absl::Status Housekeeper::MakeCheckpoint() {
     absl::MutexLock lock(&mutex_);
     last = checkpoint_frame_;
   }
+  RETURN_IF_ERROR(parts_.applier->Flush());
   CheckpointContents contents;
   bool changed = false;
   absl::Status begun;
-  parts_.pipeline->AtCommitBoundary([&](FrameNumber applied) {
+  parts_.applier->AtCommitBoundary([&](FrameNumber applied) {
     changed = applied != last;
     if (!changed) return;
     contents.log_frame = applied.value();
@@ -168,6 +169,8 @@ void Housekeeper::MarkIfIdle() {
     if (now < quiet_since_ + kIdleAfter) return;
     logged_marked_ = logged_;
   }
+  // A failure has fenced the store by now.
+  (void)parts_.applier->Flush();
   ControlOperation marker;
   marker.kind = ControlOperation::Kind::kMarker;
   // A store that refuses needs no marker either.

@@ -2,8 +2,9 @@
 //
 // Housekeeper: the store's background thread. It
 //   * makes checkpoints, when the pipeline says so or somebody asks;
-//   * appends the marker frame once the store is idle, so that damage in the
-//     last batch can be told from a torn tail;
+//   * once the store is idle, has the memtable applied, so that it holds no
+//     memory and costs reads nothing, and appends the marker frame, so that
+//     damage in the last batch can be told from a torn tail;
 //   * removes the rows of dropped partitions, chunk by chunk, through the
 //     pipeline like any write.
 //
@@ -22,6 +23,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/thread.h"
+#include "storage/applier.h"
 #include "storage/checkpoint.h"
 #include "storage/log.h"
 #include "storage/partition_table.h"
@@ -36,6 +38,7 @@ class Housekeeper : public PipelineObserver {
     Checkpoints* checkpoints;
     Log* log;
     PartitionTable* partitions;
+    Applier* applier;
     WritePipeline* pipeline;
     Clock* clock;
     Logger* logger;

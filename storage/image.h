@@ -134,6 +134,9 @@ class ImageWrite {
   absl::StatusOr<std::optional<absl::string_view>> Get(DatabaseId database,
                                                        absl::string_view key);
 
+  // The number its commit will have.
+  uint64_t commit_id() const { return transaction_.id(); }
+
   absl::Status Commit();
 
  private:

@@ -80,13 +80,20 @@ bool Inbox::Take(std::vector<BatchWrite>* writes,
   return true;
 }
 
-void Inbox::LeaveEvaluation() {
+void Inbox::LeaveEvaluation(size_t writes) {
   absl::MutexLock lock(&mutex_);
   CHECK(evaluating_);
   evaluating_ = false;
+  syncing_ = writes;
   WakeOne();
   // Those that wait for the end see it when the last batch has left.
   if (closed_ && items_.empty()) wake_.SignalAll();
+}
+
+void Inbox::LeaveSync() {
+  absl::MutexLock lock(&mutex_);
+  syncing_ = 0;
+  WakeOne();
 }
 
 void Inbox::PutBack(std::vector<BatchWrite>* writes, size_t first) {

@@ -51,7 +51,11 @@ class Inbox {
   // empty.
   bool Take(std::vector<BatchWrite>* writes,
             std::unique_ptr<ControlOperation>* control);
-  void LeaveEvaluation();
+  // With `writes` of them on their way to the log. Until LeaveSync a further
+  // batch starts only if it is no smaller: evaluating it meanwhile is worth
+  // less than the writes that would join it.
+  void LeaveEvaluation(size_t writes);
+  void LeaveSync();
 
   // Writes that were taken and not decided wait again, before all others. They
   // count for the bounds but are not refused. REQUIRES: inside the stage.
@@ -75,7 +79,7 @@ class Inbox {
   };
 
   bool CanStart() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    return !evaluating_ && !items_.empty();
+    return !evaluating_ && !items_.empty() && writes_ >= syncing_;
   }
   void WakeOne() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
@@ -90,6 +94,7 @@ class Inbox {
   bool evaluating_ ABSL_GUARDED_BY(mutex_) = false;
   bool waking_ ABSL_GUARDED_BY(mutex_) = false;  // a worker is on its way
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
+  size_t syncing_ ABSL_GUARDED_BY(mutex_) = 0;  // writes of the batch there
 };
 
 }  // namespace pallet::storage

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Overlay: what the batches on their way have decided about rows that the image
-// does not show yet. A write that is evaluated reads its rows here first, then
-// in the image, and so sees every earlier write.
+// Overlay: what the batches on their way have decided about rows that readers do
+// not see yet. A write that is evaluated reads its rows here first, then as any
+// reader does, and so sees every earlier write.
 //
 // Each batch owns the PendingRows it made; the overlay looks at those of the
-// batches that a reader of the image may not see yet, newest first. Keys and
-// rows are borrowed from the batch (its arena), which outlives its stay here.
+// batches that are not published yet, newest first. Keys and rows are borrowed
+// from the batch (its arena), which outlives its stay here.
 //
 // Owned by the evaluate stage; one thread at a time.
 #pragma once
@@ -61,7 +61,7 @@ class Overlay {
   // REQUIRES: `number` is greater than all before.
   void Add(uint64_t number, const PendingRows* rows);
 
-  // Batches up to `number` are in the image that the evaluator reads.
+  // Batches up to `number` are in what the evaluator reads.
   void Forget(uint64_t number);
 
   // Null if no batch on its way touches the row.

@@ -11,6 +11,7 @@
 #include "base/status_macros.h"
 #include "model/errors.h"
 #include "storage/admission.h"
+#include "storage/applier.h"
 #include "storage/checkpoint.h"
 #include "storage/housekeeper.h"
 #include "storage/image.h"
@@ -24,9 +25,21 @@
 namespace pallet::storage {
 namespace {
 
+constexpr uint64_t kMaxMemtableVersions = 16384;
+
 // A map smaller than some checkpoints' worth of pages gets them more often.
 uint64_t CheckpointBytes(const StoreOptions& options) {
   return std::min(options.checkpoint_bytes, options.map_size / 8);
+}
+
+// The same map has room for what two memtables come to at their worst.
+Applier::Options ApplierOptions(const StoreOptions& options) {
+  Applier::Options applier;
+  const uint64_t worst_bytes = options.map_size / 16;
+  applier.memtable_bytes = std::min(options.memtable_bytes, worst_bytes / 4);
+  applier.memtable_versions =
+      std::min(kMaxMemtableVersions, worst_bytes / WorstImageBytes(1, 0));
+  return applier;
 }
 
 class StoreImpl final : public Store {
@@ -58,6 +71,7 @@ class StoreImpl final : public Store {
   absl::StatusOr<RecoveredLog> ReplayLog();
   absl::Status OpenLog(const RecoveredLog& recovered);
   void Start(const RecoveredLog& recovered);
+  void LookAtAllocatedPages();
   absl::Status RunControl(ControlOperation operation);
   absl::Status Close();
 
@@ -69,6 +83,7 @@ class StoreImpl final : public Store {
   uint64_t replayed_frames_ = 0;
   bool torn_tail_ = false;
   std::unique_ptr<Admission> admission_;
+  std::unique_ptr<Applier> applier_;
   Housekeeper housekeeper_;
   std::unique_ptr<WritePipeline> pipeline_;
 };
@@ -142,22 +157,32 @@ void StoreImpl::Start(const RecoveredLog& recovered) {
       Admission::Options{options_.directory, options_.free_disk_reserve,
                          options_.clock, options_.file_system},
       opened_.image.get(), opened_.checkpoints.get());
+  Applier::Options applier = ApplierOptions(options_);
+  applier.applied_frame =
+      std::max(recovered.last_frame, FrameNumber(opened_.contents.log_frame));
+  applier.on_applied = [this] { LookAtAllocatedPages(); };
+  applier.on_failed = [this](const absl::Status& error) {
+    pipeline_->Fence(error);
+  };
+  applier_ = std::make_unique<Applier>(opened_.image.get(), std::move(applier));
   WritePipeline::Options pipeline;
   pipeline.inbox = {options_.inbox_bytes, options_.inbox_writes,
                     options_.batch_bytes, options_.batch_writes};
-  pipeline.checkpoint_bytes = CheckpointBytes(options_);
-  pipeline.applied_frame =
-      std::max(recovered.last_frame, FrameNumber(opened_.contents.log_frame));
   pipeline_ = std::make_unique<WritePipeline>(
-      WritePipeline::Parts{opened_.image.get(), opened_.checkpoints.get(),
-                           log_.get(), &partitions_, admission_.get(),
-                           &housekeeper_, options_.logger},
+      WritePipeline::Parts{applier_.get(), log_.get(), &partitions_,
+                           admission_.get(), &housekeeper_, options_.logger},
       pipeline);
-  housekeeper_.Start({opened_.checkpoints.get(), log_.get(), &partitions_,
-                      pipeline_.get(), options_.clock, options_.logger},
-                     FrameNumber(opened_.contents.log_frame));
+  applier_->Start();
+  housekeeper_.Start(
+      {opened_.checkpoints.get(), log_.get(), &partitions_, applier_.get(),
+       pipeline_.get(), options_.clock, options_.logger},
+      FrameNumber(opened_.contents.log_frame));
   pipeline_->Start();
   // A long replay has used pages as writes do.
+  LookAtAllocatedPages();
+}
+
+void StoreImpl::LookAtAllocatedPages() {
   const absl::StatusOr<uint64_t> allocated =
       opened_.checkpoints->AllocatedBytes();
   if (allocated.ok() && *allocated >= CheckpointBytes(options_)) {
@@ -176,6 +201,7 @@ StoreImpl::~StoreImpl() {
 absl::Status StoreImpl::Close() {
   housekeeper_.Stop();
   pipeline_->Stop();
+  applier_->Stop();
   // The state of a fenced store is decided by its next start.
   RETURN_IF_ERROR(pipeline_->Health());
   RETURN_IF_ERROR(housekeeper_.CheckpointIfChanged());
@@ -184,8 +210,7 @@ absl::Status StoreImpl::Close() {
 
 absl::Status StoreImpl::Read(
     absl::FunctionRef<absl::Status(ReadTransaction&)> body) {
-  ASSIGN_OR_RETURN(ImageRead read, opened_.image->Read());
-  return body(read);
+  return applier_->Read(body);
 }
 
 absl::Status StoreImpl::RunControl(ControlOperation operation) {
@@ -238,6 +263,7 @@ absl::StatusOr<PartitionInfo> StoreImpl::Partition(PartitionId id) {
 }
 
 absl::Status StoreImpl::Verify() {
+  RETURN_IF_ERROR(applier_->Flush());
   RETURN_IF_ERROR(opened_.image->Verify());
   return VerifyPartitions(*opened_.image);
 }
@@ -257,6 +283,7 @@ StoreMetrics StoreImpl::Metrics() {
   metrics.image_bytes = opened_.image->usage().allocated_bytes;
   metrics.replayed_frames = replayed_frames_;
   metrics.torn_tails = torn_tail_ ? 1 : 0;
+  metrics.memtable_bytes = applier_->backlog().bytes;
   metrics.fenced = !pipeline_->Health().ok();
   return metrics;
 }

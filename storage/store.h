@@ -3,14 +3,15 @@
 // Store: one log, one LMDB image, one writer. The unit of durability.
 //
 // The life of a write in here (ARCHITECTURE.md tells it with file names):
-//   inbox -> evaluate (reads image + overlay, decides effects) -> log append
-//   and one fdatasync per batch -> one image transaction -> answer.
+//   inbox -> evaluate (decides effects over all earlier writes) -> log append
+//   and one fdatasync per batch -> memtable: readers see it -> answer.
 // Batches pass these stages in order, each stage holding one batch, so that the
-// next batch is evaluated while the last one syncs.
+// next batch is evaluated while the last one syncs. Full memtables go into the
+// image behind the answers, each as one transaction.
 //
 // Invariants:
 //   1. Done() is called exactly once per accepted write, after its batch (and
-//      every earlier one) is durable and applied, whatever it says: success,
+//      every earlier one) is durable and visible, whatever it says: success,
 //      failed condition, no-op or old values.
 //   2. Readers see only durable state.
 //   3. After a failed log sync or a failed apply the store is fenced: every
@@ -133,6 +134,9 @@ struct StoreOptions {
   uint32_t inbox_writes = 65536;
   uint64_t batch_bytes = uint64_t{8} << 20;  // a batch takes no more
   uint32_t batch_writes = 4096;
+  // Durable rows in memory before one image transaction takes them; there may
+  // be twice as many.
+  uint64_t memtable_bytes = uint64_t{8} << 20;
   uint64_t checkpoint_bytes = uint64_t{256}
                               << 20;  // image pages allocated since
   uint64_t free_disk_reserve = uint64_t{256} << 20;  // below: kStorageFull
@@ -142,7 +146,7 @@ struct StoreOptions {
 struct StoreMetrics {
   uint64_t batches = 0, writes = 0, log_bytes = 0, syncs = 0, checkpoints = 0;
   uint64_t image_bytes = 0, log_segments = 0, inbox_writes = 0, inbox_bytes = 0;
-  uint64_t replayed_frames = 0, torn_tails = 0;
+  uint64_t replayed_frames = 0, torn_tails = 0, memtable_bytes = 0;
   bool fenced = false;
 };
 

@@ -14,10 +14,6 @@ namespace {
 
 using model::Reason;
 
-// A look at what the image allocated costs a little; a lone write allocates
-// some ten pages.
-constexpr int kCommitsPerLook = 8;
-
 absl::Status OutcomeUnknown(const absl::Status& cause) {
   return model::MakeError(Reason::kOutcomeUnknown,
                           absl::StrCat("the write may or may not survive: ",
@@ -32,10 +28,7 @@ absl::Status NoRoom(absl::string_view where) {
 }  // namespace
 
 WritePipeline::WritePipeline(const Parts& parts, const Options& options)
-    : parts_(parts),
-      options_(options),
-      inbox_(options.inbox),
-      applied_frame_(options.applied_frame) {
+    : parts_(parts), options_(options), inbox_(options.inbox) {
   evaluator_.Load(parts_.partitions->List());
 }
 
@@ -71,15 +64,16 @@ void WritePipeline::Work(Batch& batch) {
     Evaluate(batch);
 
     sync_.Lock();
-    inbox_.LeaveEvaluation();
+    inbox_.LeaveEvaluation(batch.writes.size());
     Sync(batch);
+    inbox_.LeaveSync();
 
-    apply_.Lock();
+    publish_.Lock();
     sync_.Unlock();
-    Apply(batch);
+    Publish(batch);
 
     answer_.Lock();
-    apply_.Unlock();
+    publish_.Unlock();
     Answer(batch);
     answer_.Unlock();
 
@@ -93,9 +87,9 @@ void WritePipeline::Evaluate(Batch& batch) {
     StartAfresh();
     evaluated_epoch_ = epoch;
   }
-  // The worker's last batch is applied, or its epoch is over: nobody looks at
+  // The worker's last batch is published, or its epoch is over: nobody looks at
   // its memory once the overlay has forgotten it.
-  evaluator_.Forget(applied_batch_.load(std::memory_order_acquire));
+  evaluator_.Forget(parts_.applier->published());
   batch.Reset(next_number_++);
   batch.epoch = epoch;
   batch.outcome = Health();
@@ -103,30 +97,29 @@ void WritePipeline::Evaluate(Batch& batch) {
 }
 
 // Batches evaluated so far were refused. Waits for those before them to be
-// applied, and begins with what the image has.
+// published, and begins with what readers see.
 void WritePipeline::StartAfresh() {
   { absl::MutexLock wait_for_sync(&sync_); }
-  { absl::MutexLock wait_for_apply(&apply_); }
+  { absl::MutexLock wait_for_publish(&publish_); }
   evaluator_.Load(parts_.partitions->List());
 }
 
 void WritePipeline::Decide(Batch& batch) {
   const Room room = RoomFor(batch);
-  if (room != Room::kPlenty) parts_.observer->OnCheckpointDue();
-  // The number first: the image read then shows at least those batches.
-  const uint64_t applied = applied_batch_.load(std::memory_order_acquire);
-  absl::StatusOr<ImageRead> image = parts_.image->Read();
-  if (!image.ok()) {
-    batch.outcome = image.status();
-    return;
-  }
   if (Fits(batch, room)) {
+    // The number first: what is read then shows at least those batches.
+    const uint64_t published = parts_.applier->published();
     const Evaluator::Limits limits = {options_.inbox.batch_bytes,
                                       room == Room::kDeletesOnly};
-    const size_t decided = evaluator_.Evaluate(batch, applied, limits, *image);
-    if (decided < batch.writes.size()) {
-      inbox_.PutBack(&batch.writes, decided);
-    }
+    batch.outcome = parts_.applier->Read([&](ReadTransaction& rows) {
+      const size_t decided =
+          evaluator_.Evaluate(batch, published, limits, rows);
+      if (decided < batch.writes.size()) {
+        inbox_.PutBack(&batch.writes, decided);
+      }
+      return absl::OkStatus();
+    });
+    if (!batch.outcome.ok()) return;
   }
   // Asked again: what writes come to may be more than what they brought.
   if (!Fits(batch, RoomFor(batch))) {
@@ -143,8 +136,15 @@ Room WritePipeline::RoomFor(const Batch& batch) {
       bytes += write.write->byte_size();
     }
   }
-  return parts_.admission->Check(batch.writes.size() + batch.row_count(),
-                                 bytes);
+  const uint64_t rows = batch.writes.size() + batch.row_count();
+  const Applier::Backlog backlog = parts_.applier->backlog();
+  const Room room =
+      parts_.admission->Check(rows + backlog.versions, bytes + backlog.bytes);
+  if (room == Room::kPlenty) return room;
+  parts_.observer->OnCheckpointDue();
+  // What waits to be applied is counted at its worst: see what it comes to.
+  if (backlog.versions == 0 || !parts_.applier->Flush().ok()) return room;
+  return parts_.admission->Check(rows, bytes);
 }
 
 bool WritePipeline::Fits(const Batch& batch, Room room) {
@@ -199,37 +199,20 @@ absl::Status WritePipeline::Append(Batch& batch) {
   return absl::OkStatus();
 }
 
-void WritePipeline::Apply(Batch& batch) {
-  if (batch.outcome.ok() && batch.has_effects()) {
-    const absl::Status committed =
-        fenced_.load(std::memory_order_acquire) ? Health() : Commit(batch);
-    if (!committed.ok()) {
+void WritePipeline::Publish(Batch& batch) {
+  if (!batch.outcome.ok()) return;
+  if (batch.control != nullptr && batch.has_effects()) {
+    const absl::Status applied = parts_.applier->ApplyNow(batch);
+    if (!applied.ok()) {
       // It is in the log: the next start will apply it.
-      Fence(committed);
-      batch.outcome = OutcomeUnknown(committed);
+      Fence(applied);
+      batch.outcome = OutcomeUnknown(applied);
       return;
     }
-    parts_.partitions->Update(batch);
-    applied_frame_ = batch.frame;
+  } else {
+    parts_.applier->Publish(batch);
   }
-  if (batch.outcome.ok()) {
-    applied_batch_.store(batch.number, std::memory_order_release);
-  }
-}
-
-absl::Status WritePipeline::Commit(Batch& batch) {
-  ASSIGN_OR_RETURN(ImageWrite image, parts_.image->Write());
-  RETURN_IF_ERROR(ApplyBatch(batch, image));
-  RETURN_IF_ERROR(image.Commit());
-  if (--commits_until_look_ <= 0) {
-    commits_until_look_ = kCommitsPerLook;
-    ASSIGN_OR_RETURN(const uint64_t allocated,
-                     parts_.checkpoints->AllocatedBytes());
-    if (allocated >= options_.checkpoint_bytes) {
-      parts_.observer->OnCheckpointDue();
-    }
-  }
-  return absl::OkStatus();
+  if (batch.has_effects()) parts_.partitions->Update(batch);
 }
 
 void WritePipeline::Answer(Batch& batch) {
@@ -258,16 +241,10 @@ void WritePipeline::Answer(Batch& batch) {
 // Gives back the memory of the last batch when nothing follows it.
 void WritePipeline::ForgetIfIdle(Batch& batch) {
   if (!inbox_.EnterEvaluationIfIdle()) return;
-  const uint64_t applied = applied_batch_.load(std::memory_order_acquire);
-  evaluator_.Forget(applied);
-  if (batch.number <= applied) batch.Reset(batch.number);
-  inbox_.LeaveEvaluation();
-}
-
-void WritePipeline::AtCommitBoundary(
-    absl::FunctionRef<void(FrameNumber)> body) {
-  absl::MutexLock lock(&apply_);
-  body(applied_frame_);
+  const uint64_t published = parts_.applier->published();
+  evaluator_.Forget(published);
+  if (batch.number <= published) batch.Reset(batch.number);
+  inbox_.LeaveEvaluation(0);
 }
 
 void WritePipeline::Fence(const absl::Status& cause) {

@@ -3,9 +3,9 @@
 // WritePipeline: carries batches from the inbox to their answers.
 //
 //   stage     does                                          held by
-//   evaluate  decides over image and overlay                the inbox
+//   evaluate  decides over the store and the overlay        the inbox
 //   sync      one frame in the log, one sync                sync_
-//   apply     one transaction of the image                  apply_
+//   publish   readers see it; the image follows (applier.h) publish_
 //   answer    Done of each write                            answer_
 //
 // Three identical workers. A worker takes a batch through all stages, and
@@ -15,20 +15,19 @@
 //   worker 1              | worker 2              | worker 3
 //   evaluate batch 1      |                       |
 //   sync 1                | evaluate 2            |
-//   apply 1               | sync 2                | evaluate 3
-//   answer 1, evaluate 4  | apply 2               | sync 3
+//   publish 1             | sync 2                | evaluate 3
+//   answer 1, evaluate 4  | publish 2             | sync 3
 //
 // Invariants:
 //   1. A batch is answered after it, and every batch before it, is durable and
-//      applied.
-//   2. After a failed append, sync or apply the pipeline is fenced: nothing
-//   more
-//      is evaluated, logged or applied. What was on its way into the log is
-//      told kOutcomeUnknown, all else kStoreFenced.
+//      visible.
+//   2. After a failed append, sync or apply the pipeline is fenced: nothing more
+//      is evaluated or logged. What was on its way into the log is told
+//      kOutcomeUnknown, all else kStoreFenced.
 //   3. If the log has no room for a batch, it and those evaluated after it are
 //      told kStorageFull; nothing of them happened, and writing goes on.
 //
-// Lock order: the inbox's evaluate stage, sync_, apply_, answer_, mutex_.
+// Lock order: the inbox's evaluate stage, sync_, publish_, answer_, mutex_.
 #pragma once
 
 #include <array>
@@ -39,17 +38,15 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/functional/any_invocable.h"
-#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "base/log.h"
 #include "base/thread.h"
 #include "storage/admission.h"
+#include "storage/applier.h"
 #include "storage/batch.h"
-#include "storage/checkpoint.h"
 #include "storage/entry.h"
 #include "storage/evaluator.h"
-#include "storage/image.h"
 #include "storage/inbox.h"
 #include "storage/log.h"
 #include "storage/partition_table.h"
@@ -63,7 +60,7 @@ class PipelineObserver {
   virtual ~PipelineObserver() = default;
   // The last batch in the log is not covered by a later frame yet.
   virtual void OnLogged() = 0;
-  // Enough pages were allocated, or there is no room: make a checkpoint.
+  // There is no room: make a checkpoint.
   virtual void OnCheckpointDue() = 0;
 };
 
@@ -71,8 +68,7 @@ class WritePipeline {
  public:
   // All borrowed; they outlive the pipeline.
   struct Parts {
-    Image* image;
-    Checkpoints* checkpoints;
+    Applier* applier;
     Log* log;
     PartitionTable* partitions;
     Admission* admission;
@@ -81,8 +77,6 @@ class WritePipeline {
   };
   struct Options {
     Inbox::Bounds inbox;
-    uint64_t checkpoint_bytes = 0;
-    FrameNumber applied_frame;  // as recovery found it
   };
   struct Counters {
     uint64_t batches = 0, writes = 0;
@@ -101,11 +95,6 @@ class WritePipeline {
   absl::Status Submit(std::unique_ptr<RowWrite> write);
   absl::Status Submit(ControlOperation operation);
 
-  // Calls `body` while no image write is open, with the frame up to which the
-  // image is.
-  void AtCommitBoundary(absl::FunctionRef<void(FrameNumber)> body)
-      ABSL_LOCKS_EXCLUDED(apply_);
-
   // Refuses everything from now on, with `cause` in the message.
   void Fence(const absl::Status& cause) ABSL_LOCKS_EXCLUDED(mutex_);
   // OK, or kStoreFenced.
@@ -123,8 +112,7 @@ class WritePipeline {
   void StartAfresh();
   void Sync(Batch& batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(sync_);
   absl::Status Append(Batch& batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(sync_);
-  void Apply(Batch& batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(apply_);
-  absl::Status Commit(Batch& batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(apply_);
+  void Publish(Batch& batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(publish_);
   void Answer(Batch& batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(answer_);
   void ForgetIfIdle(Batch& batch);
 
@@ -141,13 +129,10 @@ class WritePipeline {
   FrameBuilder frame_ ABSL_GUARDED_BY(sync_);
   EntryBuilder entry_ ABSL_GUARDED_BY(sync_);
 
-  absl::Mutex apply_ ABSL_ACQUIRED_AFTER(sync_);
-  FrameNumber applied_frame_ ABSL_GUARDED_BY(apply_);
-  int commits_until_look_ ABSL_GUARDED_BY(apply_) = 0;
+  absl::Mutex publish_ ABSL_ACQUIRED_AFTER(sync_);
 
-  absl::Mutex answer_ ABSL_ACQUIRED_AFTER(apply_);
+  absl::Mutex answer_ ABSL_ACQUIRED_AFTER(publish_);
 
-  std::atomic<uint64_t> applied_batch_{0};
   std::atomic<uint64_t> epoch_{0};  // moves when evaluated batches are refused
   std::atomic<uint64_t> batches_{0};
   std::atomic<uint64_t> writes_{0};

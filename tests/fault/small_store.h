@@ -15,6 +15,7 @@ inline storage::StoreOptions SmallStore(const std::string& directory) {
   options.directory = directory;
   options.map_size = uint64_t{1} << 30;
   options.segment_bytes = uint64_t{2} << 20;
+  options.memtable_bytes = uint64_t{64} << 10;
   options.checkpoint_bytes = uint64_t{2} << 20;
   options.free_disk_reserve = uint64_t{16} << 20;
   options.max_readers = 64;

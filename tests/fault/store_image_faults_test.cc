@@ -69,18 +69,33 @@ class StoreImageFaultsTest : public ::testing::Test {
 TEST_F(StoreImageFaultsTest, AnApplyThatFailsFencesAndTheLogBringsItBack) {
   for (const int error : {EIO, ENOSPC}) {
     FailOnImage("write", error);
-    const absl::Status put = Put(100 + error);
-    EXPECT_EQ(model::ReasonOf(put), Reason::kOutcomeUnknown) << put;
+    // Answered before it is applied: it is in the log, and stays readable.
+    EXPECT_TRUE(Put(100 + error).ok());
+    EXPECT_FALSE(store_->Verify().ok());  // applies
     EXPECT_EQ(model::ReasonOf(Put(11)), Reason::kStoreFenced);
     EXPECT_EQ(ReadItem(*store_, Key(3)), "item 3");
-    EXPECT_EQ(ReadItem(*store_, Key(100 + error)), "none");
+    EXPECT_EQ(ReadItem(*store_, Key(100 + error)),
+              absl::StrCat("item ", 100 + error));
     disk_.SetFault(nullptr);
-    // It was synced before the apply failed, so it is there.
     OpenStore();
     EXPECT_EQ(ReadItem(*store_, Key(100 + error)),
               absl::StrCat("item ", 100 + error));
     EXPECT_TRUE(store_->Verify().ok());
   }
+}
+
+TEST_F(StoreImageFaultsTest, APartitionThatIsNotAppliedHasAnUnknownOutcome) {
+  FailOnImage("write", EIO);
+  const PartitionId other(kPartition.value() + 1);
+  const absl::Status created =
+      store_->CreatePartition(other, KeyspaceId(kKeyspace.value() + 1), {});
+  EXPECT_EQ(model::ReasonOf(created), Reason::kOutcomeUnknown) << created;
+  EXPECT_EQ(model::ReasonOf(Put(11)), Reason::kStoreFenced);
+  disk_.SetFault(nullptr);
+  // It was synced before the apply failed, so it is there.
+  OpenStore();
+  EXPECT_TRUE(store_->Partition(other).ok());
+  EXPECT_EQ(ReadItem(*store_, Key(3)), "item 3");
 }
 
 TEST_F(StoreImageFaultsTest, ASyncOfTheImageThatFailsFencesTheStore) {

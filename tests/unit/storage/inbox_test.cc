@@ -57,11 +57,11 @@ TEST(InboxTest, ABatchTakesWhatWaitsUpToItsBounds) {
   EXPECT_EQ(first.Numbers(), (Numbers{0, 1, 2}));  // 40 bytes are too many
   EXPECT_EQ(inbox.writes(), 2);
   EXPECT_EQ(inbox.bytes(), 20);
-  inbox.LeaveEvaluation();
+  inbox.LeaveEvaluation(0);
   Taken second;
   ASSERT_TRUE(inbox.Take(&second.writes, &second.control));
   EXPECT_EQ(second.Numbers(), (Numbers{3, 4}));
-  inbox.LeaveEvaluation();
+  inbox.LeaveEvaluation(0);
 }
 
 TEST(InboxTest, AControlOperationIsABatchOfItsOwn) {
@@ -72,7 +72,7 @@ TEST(InboxTest, AControlOperationIsABatchOfItsOwn) {
   Taken batches[3];
   for (Taken& batch : batches) {
     ASSERT_TRUE(inbox.Take(&batch.writes, &batch.control));
-    inbox.LeaveEvaluation();
+    inbox.LeaveEvaluation(0);
   }
   EXPECT_EQ(batches[0].Numbers(), Numbers{0});
   EXPECT_EQ(batches[0].control, nullptr);
@@ -102,7 +102,7 @@ TEST(InboxTest, AWriteLargerThanTheInboxPassesAlone) {
   ASSERT_TRUE(inbox.Take(&batch.writes, &batch.control));
   EXPECT_EQ(batch.Numbers(), Numbers{0});
   EXPECT_EQ(inbox.bytes(), 0);
-  inbox.LeaveEvaluation();
+  inbox.LeaveEvaluation(0);
 }
 
 TEST(InboxTest, AfterCloseWhatWaitsIsTakenAndNothingAccepted) {
@@ -115,7 +115,7 @@ TEST(InboxTest, AfterCloseWhatWaitsIsTakenAndNothingAccepted) {
   Taken batch;
   ASSERT_TRUE(inbox.Take(&batch.writes, &batch.control));
   EXPECT_EQ(batch.Numbers(), Numbers{0});
-  inbox.LeaveEvaluation();
+  inbox.LeaveEvaluation(0);
   EXPECT_FALSE(inbox.Take(&batch.writes, &batch.control));
 }
 
@@ -123,7 +123,7 @@ TEST(InboxTest, OnlyAnIdleInboxCanBeEntered) {
   Inbox inbox(kBounds);
   EXPECT_TRUE(inbox.EnterEvaluationIfIdle());
   EXPECT_FALSE(inbox.EnterEvaluationIfIdle());
-  inbox.LeaveEvaluation();
+  inbox.LeaveEvaluation(0);
   ASSERT_TRUE(inbox.Add(Write(0)).ok());
   EXPECT_FALSE(inbox.EnterEvaluationIfIdle());
 }
@@ -142,7 +142,7 @@ TEST(InboxTest, ThreeWorkersTakeAllInOrderOneAtATime) {
         Taken batch;
         if (!inbox.Take(&batch.writes, &batch.control)) return;
         for (int number : batch.Numbers()) taken.push_back(number);
-        inbox.LeaveEvaluation();
+        inbox.LeaveEvaluation(0);
       }
     });
   }

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "storage/memtable.h"
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+
+namespace pallet::storage {
+namespace {
+
+// The first sixteen bytes of a key as numbers that compare as the bytes do.
+// Row keys begin with a hash: these decide nearly every comparison without a
+// look at the key.
+struct Prefix {
+  uint64_t first = 0, second = 0;
+
+  static Prefix Of(absl::string_view key) {
+    unsigned char bytes[16] = {};
+    std::memcpy(bytes, key.data(), std::min(key.size(), sizeof(bytes)));
+    return {BigEndian(bytes), BigEndian(bytes + 8)};
+  }
+  int Compare(const Prefix& other) const {
+    if (first != other.first) return first < other.first ? -1 : 1;
+    if (second != other.second) return second < other.second ? -1 : 1;
+    return 0;
+  }
+
+ private:
+  static uint64_t BigEndian(const unsigned char* bytes) {
+    uint64_t number = 0;
+    for (int i = 0; i < 8; ++i) number = number << 8 | bytes[i];
+    return number;
+  }
+};
+
+}  // namespace
+
+// Behind it come its links, `height` of them, and the bytes of its key.
+struct Memtable::Node {
+  Prefix prefix;
+  uint64_t number;
+  absl::string_view key;
+  absl::string_view row;
+
+  std::atomic<Node*>* links() {
+    return reinterpret_cast<std::atomic<Node*>*>(this + 1);
+  }
+  const std::atomic<Node*>* links() const {
+    return reinterpret_cast<const std::atomic<Node*>*>(this + 1);
+  }
+  const Node* Next(int level) const {
+    return links()[level].load(std::memory_order_acquire);
+  }
+};
+
+// A place in the order of the list: keys up, numbers down.
+struct Memtable::Place {
+  Place(absl::string_view key, uint64_t number)
+      : prefix(Prefix::Of(key)), key(key), number(number) {}
+
+  bool IsAfter(const Node& node) const {
+    int order = node.prefix.Compare(prefix);
+    if (order == 0) order = node.key.compare(key);
+    return order < 0 || (order == 0 && node.number > number);
+  }
+
+  const Prefix prefix;
+  const absl::string_view key;
+  const uint64_t number;
+};
+
+Memtable::Memtable() : head_(NewNode({}, UINT64_MAX, {}, kMaxHeight)) {}
+
+Memtable::Node* Memtable::NewNode(absl::string_view key, uint64_t number,
+                                  absl::string_view row, int height) {
+  const size_t size = sizeof(Node) + height * sizeof(std::atomic<Node*>);
+  char* place = arena_.Allocate(size + key.size() + alignof(Node) - 1);
+  place += -reinterpret_cast<uintptr_t>(place) & (alignof(Node) - 1);
+  if (!key.empty()) std::memcpy(place + size, key.data(), key.size());
+  Node* const node = new (place) Node{
+      Prefix::Of(key), number, {place + size, key.size()}, arena_.Copy(row)};
+  for (int level = 0; level < height; ++level) {
+    new (&node->links()[level]) std::atomic<Node*>(nullptr);
+  }
+  return node;
+}
+
+int Memtable::RandomHeight() {
+  // xorshift64 (Marsaglia 2003); a quarter of the nodes reach the next level.
+  random_ ^= random_ << 13;
+  random_ ^= random_ >> 7;
+  random_ ^= random_ << 17;
+  int height = 1;
+  for (uint64_t bits = random_; height < kMaxHeight && (bits & 3) == 0;
+       bits >>= 2) {
+    ++height;
+  }
+  return height;
+}
+
+void Memtable::Add(uint64_t number, absl::string_view row_key,
+                   absl::string_view row) {
+  const int height = RandomHeight();
+  Node* const node = NewNode(row_key, number, row, height);
+  const Place place(row_key, number);
+  if (height > height_.load(std::memory_order_relaxed)) {
+    // A reader that does not see it yet starts lower: slower, not wrong.
+    height_.store(height, std::memory_order_relaxed);
+  }
+  Node* before[kMaxHeight];
+  Node* at = head_;
+  for (int level = height_.load(std::memory_order_relaxed); level-- > 0;) {
+    // Before an equal one: the last version of a batch is found first.
+    while (Node* next = at->links()[level].load(std::memory_order_relaxed)) {
+      if (!place.IsAfter(*next)) break;
+      at = next;
+    }
+    before[level] = at;
+  }
+  // From below: who meets the node on some level can go on on all below.
+  for (int level = 0; level < height; ++level) {
+    node->links()[level].store(
+        before[level]->links()[level].load(std::memory_order_relaxed),
+        std::memory_order_relaxed);
+    before[level]->links()[level].store(node, std::memory_order_release);
+  }
+  versions_.fetch_add(1, std::memory_order_relaxed);
+  bytes_.fetch_add(row_key.size() + row.size(), std::memory_order_relaxed);
+}
+
+const Memtable::Node* Memtable::AtOrAfter(absl::string_view key,
+                                          uint64_t number) const {
+  const Place place(key, number);
+  const Node* before = head_;
+  int level = height_.load(std::memory_order_relaxed) - 1;
+  while (true) {
+    const Node* const next = before->Next(level);
+    if (next != nullptr && place.IsAfter(*next)) {
+      before = next;
+    } else if (level-- == 0) {
+      return next;
+    }
+  }
+}
+
+const Memtable::Node* Memtable::Before(absl::string_view key) const {
+  const Place place(key, UINT64_MAX);
+  const Node* before = head_;
+  int level = height_.load(std::memory_order_relaxed) - 1;
+  while (true) {
+    const Node* const next = before->Next(level);
+    if (next != nullptr && place.IsAfter(*next)) {
+      before = next;
+    } else if (level-- == 0) {
+      return before;
+    }
+  }
+}
+
+const Memtable::Node* Memtable::Last() const {
+  const Node* last = head_;
+  int level = height_.load(std::memory_order_relaxed) - 1;
+  while (true) {
+    if (const Node* const next = last->Next(level)) {
+      last = next;
+    } else if (level-- == 0) {
+      return last;
+    }
+  }
+}
+
+std::optional<absl::string_view> Memtable::Find(absl::string_view row_key,
+                                                uint64_t up_to) const {
+  const Node* const node = AtOrAfter(row_key, up_to);
+  if (node == nullptr || node->key != row_key) return std::nullopt;
+  return node->row;
+}
+
+// --- Cursor ---
+
+absl::string_view Memtable::Cursor::key() const { return at_->key; }
+absl::string_view Memtable::Cursor::row() const { return at_->row; }
+
+// To the first key from `node` on that has a version young enough.
+void Memtable::Cursor::Forward(const Node* node) {
+  while (node != nullptr && node->number > up_to_) node = node->Next(0);
+  at_ = node;
+}
+
+// To the last key up to that of `node` that has one.
+void Memtable::Cursor::Backward(const Node* node) {
+  while (node != table_->head_) {
+    const Node* const version = table_->AtOrAfter(node->key, up_to_);
+    if (version != nullptr && version->key == node->key) {
+      at_ = version;
+      return;
+    }
+    node = table_->Before(node->key);
+  }
+  at_ = nullptr;
+}
+
+void Memtable::Cursor::SeekAtOrAfter(absl::string_view key) {
+  Forward(table_->AtOrAfter(key, up_to_));
+}
+
+void Memtable::Cursor::SeekBefore(absl::string_view key) {
+  Backward(table_->Before(key));
+}
+
+void Memtable::Cursor::SeekLast() { Backward(table_->Last()); }
+
+void Memtable::Cursor::Next() {
+  const Node* node = at_->Next(0);
+  while (node != nullptr && node->key == at_->key) node = node->Next(0);
+  Forward(node);
+}
+
+}  // namespace pallet::storage
