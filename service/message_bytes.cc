@@ -8,8 +8,9 @@
 namespace pallet::service {
 namespace {
 
-// Below this a copy is cheaper than handing the string over.
-constexpr size_t kCopyBytes = 512;
+// Below this a copy is cheaper than handing the string over, which takes two
+// more pieces of memory.
+constexpr size_t kCopyBytes = 4096;
 
 grpc::Slice WrapSlice(std::string bytes) {
   if (bytes.size() < kCopyBytes) return grpc::Slice(bytes);

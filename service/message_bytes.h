@@ -31,7 +31,8 @@ class MessageBytes {
   grpc::Slice slice_;
 };
 
-// The message that consists of `bytes`.
+// The message that consists of `bytes`. A ByteBuffer has no move assignment:
+// to give it to one that exists, swap.
 grpc::ByteBuffer WrapMessage(std::string bytes);
 
 }  // namespace pallet::service

@@ -7,9 +7,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "base/bytes.h"
 #include "base/check.h"
 #include "base/status_macros.h"
 #include "google/protobuf/unknown_field_set.h"
+#include "google/protobuf/wire_format.h"
 #include "model/errors.h"
 
 namespace pallet::service {
@@ -19,6 +21,8 @@ using google::protobuf::Descriptor;
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 using google::protobuf::Reflection;
+using google::protobuf::internal::WireFormat;
+using google::protobuf::internal::WireFormatLite;
 
 struct MessageRow {
   const char* message;
@@ -165,8 +169,45 @@ struct BuiltFields::Node {
 };
 
 BuiltFields::BuiltFields(const Descriptor* message)
-    : root_(Node::Make(message)) {}
+    : root_(Node::Make(message)) {
+  for (int i = 0; i < message->field_count(); ++i) {
+    const FieldDescriptor* field = message->field(i);
+    const auto& refused = root_->refused;
+    const bool is_refused =
+        std::find(refused.begin(), refused.end(), field) != refused.end();
+    if (is_refused || field->message_type() != nullptr) continue;
+    const uint32_t tag = WireFormat::MakeTag(field);
+    if (tag < plain_.size()) plain_.set(tag);
+  }
+}
+
 BuiltFields::~BuiltFields() = default;
+
+absl::Status BuiltFields::Check(absl::string_view encoded,
+                                const Message& request) const {
+  return HasOnlyPlain(encoded) ? absl::OkStatus() : Check(request);
+}
+
+bool BuiltFields::HasOnlyPlain(absl::string_view encoded) const {
+  while (!encoded.empty()) {
+    const auto tag = static_cast<uint8_t>(encoded.front());
+    encoded.remove_prefix(1);
+    if (tag >= plain_.size() || !plain_.test(tag)) return false;
+    uint64_t number;
+    absl::string_view bytes;
+    switch (WireFormatLite::GetTagWireType(tag)) {
+      case WireFormatLite::WIRETYPE_VARINT:
+        if (!ConsumeVarint(&encoded, &number)) return false;
+        break;
+      case WireFormatLite::WIRETYPE_LENGTH_DELIMITED:
+        if (!ConsumeBytes(&encoded, &bytes)) return false;
+        break;
+      default:
+        return false;
+    }
+  }
+  return true;
+}
 
 absl::Status BuiltFields::Check(const Message& request) const {
   return root_->Check(request, "");

@@ -9,10 +9,11 @@
 // Thread-safe.
 #pragma once
 
+#include <bitset>
 #include <memory>
-#include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/message.h"
 
@@ -29,10 +30,20 @@ class BuiltFields {
 
   // OK, or kNotBuilt naming the first field that is set and not built.
   absl::Status Check(const google::protobuf::Message& request) const;
+  // The same, mostly without looking at the message: `encoded` are the bytes
+  // it was parsed from.
+  absl::Status Check(absl::string_view encoded,
+                     const google::protobuf::Message& request) const;
 
  private:
   struct Node;
+
+  // True if `encoded` has only fields that are built and hold no messages.
+  bool HasOnlyPlain(absl::string_view encoded) const;
+
   const std::unique_ptr<const Node> root_;
+  // By tag, as far as a tag is one byte.
+  std::bitset<0x80> plain_;
 };
 
 }  // namespace pallet::service

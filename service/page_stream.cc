@@ -81,7 +81,8 @@ void PageStream::Advance() {
     absl::MutexLock lock(&mutex_);
     if (finished_) return;
     if (ready_.has_value() && !writing_) {
-      writing_page_ = WrapMessage(*std::exchange(ready_, std::nullopt));
+      grpc::ByteBuffer page = WrapMessage(*std::exchange(ready_, std::nullopt));
+      writing_page_.Swap(&page);
       write = writing_ = wrote_ = true;
     }
     if (!producing_ && !ready_.has_value() && !end_.has_value()) {

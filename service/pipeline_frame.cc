@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "service/pipeline_frame.h"
 
-#include <google/protobuf/duration.pb.h>
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/wire_format_lite.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -26,6 +26,9 @@ constexpr int kFirstMember = 3;      // of the oneof, both
 
 // Of a field's tag and of a length: protobuf's parser takes no longer ones.
 constexpr size_t kMaxPrefixBytes = 5;
+
+// What stands before a result in a frame.
+constexpr size_t kMaxHead = 1 + kMaxVarintBytes;
 
 constexpr uint32_t TagOf(int field, WireFormatLite::WireType type) {
   return WireFormatLite::MakeTag(field, type);
@@ -104,16 +107,26 @@ absl::Status NotBuilt(absl::string_view message, uint32_t tag) {
                    " is not built"));
 }
 
+// A google.protobuf.Duration.
 bool ReadTimeout(FieldReader* fields, absl::Duration* timeout) {
+  constexpr int kSecondsField = 1;
+  constexpr int kNanosField = 2;
   absl::string_view bytes;
-  google::protobuf::Duration duration;
-  if (!fields->Bytes(&bytes) ||
-      !duration.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
-    return false;
+  if (!fields->Bytes(&bytes)) return false;
+  FieldReader duration(bytes);
+  uint64_t seconds = 0, nanos = 0;
+  while (duration.Next()) {
+    const bool sound = duration.tag() == TagOf(kSecondsField, kVarint)
+                           ? duration.Varint(&seconds)
+                       : duration.tag() == TagOf(kNanosField, kVarint)
+                           ? duration.Varint(&nanos)
+                           : duration.Skip();
+    if (!sound) return false;
   }
-  *timeout =
-      absl::Seconds(duration.seconds()) + absl::Nanoseconds(duration.nanos());
-  return true;
+  // Protobuf cuts an int32 as this does.
+  *timeout = absl::Seconds(static_cast<int64_t>(seconds)) +
+             absl::Nanoseconds(static_cast<int32_t>(nanos));
+  return duration.AtEnd();
 }
 
 // One field of an operation; false if it is malformed.
@@ -181,6 +194,8 @@ void PipelineFrameWriter::Add(uint64_t tag, int member,
   const size_t tag_size = tag == 0 ? 0 : 1 + VarintBytes(tag);
   const size_t size = tag_size + VarintBytes(member_tag) +
                       VarintBytes(bytes.size()) + bytes.size();
+  // Frames come in a row that are about as long as the last.
+  if (frame_.empty()) frame_.reserve(std::max(last_bytes_, size + kMaxHead));
   AppendVarint(&frame_, TagOf(kResultsField, kLength));
   AppendVarint(&frame_, size);
   if (tag != 0) {
@@ -196,6 +211,7 @@ void PipelineFrameWriter::Add(uint64_t tag, int member,
 std::string PipelineFrameWriter::Take() {
   results_ = 0;
   payload_bytes_ = 0;
+  last_bytes_ = frame_.size();
   return std::exchange(frame_, std::string());
 }
 

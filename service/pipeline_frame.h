@@ -69,6 +69,7 @@ class PipelineFrameWriter {
   void Add(uint64_t tag, int member, absl::string_view bytes);
 
   std::string frame_;
+  size_t last_bytes_ = 0;  // of the frame taken last
   uint32_t results_ = 0;
   uint64_t payload_bytes_ = 0;
 };

@@ -103,30 +103,29 @@ void PipelineStream::Pump() {
     if (pumping_) return;
     pumping_ = true;
   }
-  while (TakeSlot()) DispatchNext();
+  PipelineOperation operation;
+  while (TakeNext(&operation)) Dispatch(operation);
   Advance();
 }
 
-bool PipelineStream::TakeSlot() {
+bool PipelineStream::TakeNext(PipelineOperation* next) {
   absl::MutexLock lock(&mutex_);
   if (frame_left_ && HasRoom()) {
-    ++running_;
-    return true;
+    absl::StatusOr<PipelineOperation> operation = reader_->Next();
+    if (operation.ok()) {
+      *next = *std::move(operation);
+      if (draining_) next->refused = ShuttingDown();
+      ++running_;
+      bytes_ += next->request.size();
+      frame_left_ = !reader_->AtEnd();
+      return true;
+    }
+    frame_left_ = false;
+    read_done_ = true;
+    end_.Update(operation.status());
   }
   pumping_ = false;
   return false;
-}
-
-void PipelineStream::DispatchNext() {
-  absl::StatusOr<PipelineOperation> operation = reader_->Next();
-  if (!operation.ok()) return Fail(operation.status());
-  {
-    absl::MutexLock lock(&mutex_);
-    bytes_ += operation->request.size();
-    if (reader_->AtEnd()) frame_left_ = false;
-    if (draining_) operation->refused = ShuttingDown();
-  }
-  Dispatch(*operation);
 }
 
 void PipelineStream::Dispatch(const PipelineOperation& operation) {
@@ -149,14 +148,6 @@ void PipelineStream::Dispatch(const PipelineOperation& operation) {
       stream_deadline_, frame_start_ + std::min(operation.timeout,
                                                 front_end_->grpc.max_deadline));
   (*served->run)(operation.request, call_, Answer(std::move(running)));
-}
-
-void PipelineStream::Fail(const absl::Status& status) {
-  absl::MutexLock lock(&mutex_);
-  --running_;  // the slot of the operation that could not be read
-  frame_left_ = false;
-  read_done_ = true;
-  end_.Update(status);
 }
 
 // --- Answers ---
@@ -231,7 +222,8 @@ bool PipelineStream::TakeWrite() {
   }
   sending_ = std::move(frames_.front());
   frames_.pop_front();
-  write_buffer_ = WrapMessage(std::move(sending_.bytes));
+  grpc::ByteBuffer message = WrapMessage(std::move(sending_.bytes));
+  write_buffer_.Swap(&message);
   writing_ = true;
   return true;
 }

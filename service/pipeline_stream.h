@@ -77,13 +77,12 @@ class PipelineStream final
 
   // Dispatches what there is room for, then advances.
   void Pump();
-  // For one more operation; stops pumping if there is none or no room.
-  bool TakeSlot();
+  // Reads one more operation and takes a slot for it; stops pumping if there is
+  // none or no room. After a frame that cannot be read further none comes: what
+  // runs is answered, then the stream ends.
+  bool TakeNext(PipelineOperation* next);
   bool HasRoom() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void DispatchNext();
   void Dispatch(const PipelineOperation& operation);
-  // A frame that cannot be read further: answers what runs, then ends.
-  void Fail(const absl::Status& status);
 
   void Answered(std::unique_ptr<Running> running,
                 absl::StatusOr<std::string> result);

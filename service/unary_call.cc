@@ -70,8 +70,12 @@ void UnaryCall::Run(const grpc::CallbackServerContext& context,
 void UnaryCall::Finish(absl::StatusOr<std::string> result) {
   operation_->metrics->Finished(result.status().code(),
                                 front_end_->clock->Monotonic() - start_);
-  if (result.ok()) *response_ = WrapMessage(*std::move(result));
-  grpc::ServerUnaryReactor::Finish(ToGrpcStatus(result.status()));
+  if (!result.ok()) {
+    return grpc::ServerUnaryReactor::Finish(ToGrpcStatus(result.status()));
+  }
+  grpc::ByteBuffer response = WrapMessage(*std::move(result));
+  response_->Swap(&response);
+  grpc::ServerUnaryReactor::Finish(grpc::Status::OK);
 }
 
 }  // namespace pallet::service

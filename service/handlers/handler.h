@@ -36,7 +36,7 @@ class Decoder {
       return model::ValidationError(absl::StrCat(
           "The request is no encoded ", Request::descriptor()->name()));
     }
-    return fields_->Check(*request);
+    return fields_->Check(bytes, *request);
   }
 
  private:

@@ -80,6 +80,7 @@ void Walk(const BuiltFields& fields, const Descriptor* root,
     for (const FieldDescriptor* step : path) at = Set(step, at);
 
     const absl::Status status = fields.Check(*request);
+    EXPECT_EQ(fields.Check(request->SerializeAsString(), *request), status);
     const std::string name = absl::StrJoin(
         path, ".", [](std::string* out, const FieldDescriptor* step) {
           out->append(step->name());
@@ -147,6 +148,16 @@ TEST(NotBuiltTest, FieldsOfALaterContractAreRefusedByNumber) {
       BuiltFields(request.GetDescriptor()).Check(request);
   EXPECT_EQ(model::ReasonOf(status), model::Reason::kNotBuilt);
   EXPECT_THAT(std::string(status.message()), HasSubstr("query.(number 999)"));
+}
+
+TEST(NotBuiltTest, ABuiltFieldOfAnotherWireTypeIsAnUnknownOne) {
+  for (const std::string& encoded :
+       {std::string("\x08\x01"), std::string("\x0D\x01\x02\x03\x04")}) {
+    wire::v1::GetItemRequest request;
+    ASSERT_TRUE(request.ParseFromString(encoded));
+    EXPECT_FALSE(
+        BuiltFields(request.GetDescriptor()).Check(encoded, request).ok());
+  }
 }
 
 TEST(NotBuiltTest, AnEmptyTextThatIsSetIsRefusedToo) {

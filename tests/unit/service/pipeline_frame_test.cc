@@ -166,6 +166,26 @@ TEST(PipelineFrameTest, ThereIsNoFieldZero) {
             Reason::kValidation);
 }
 
+TEST(PipelineFrameTest, TimeoutsAreDurationsOfEitherSign) {
+  struct Case {
+    int64_t seconds;
+    int32_t nanos;
+  };
+  for (const Case& c : {Case{0, 0}, Case{2, 0}, Case{0, 7}, Case{3, 999999999},
+                        Case{-1, 0}, Case{0, -5}, Case{-2, -7}}) {
+    v1::PipelineRequest request;
+    auto* operation = request.add_operations();
+    operation->mutable_get_item()->set_table_name("Places");
+    operation->mutable_timeout()->set_seconds(c.seconds);
+    operation->mutable_timeout()->set_nanos(c.nanos);
+    const std::string frame = request.SerializeAsString();
+    const auto read = PipelineFrameReader(frame).Next();
+    ASSERT_TRUE(read.ok()) << read.status();
+    EXPECT_EQ(read->timeout,
+              absl::Seconds(c.seconds) + absl::Nanoseconds(c.nanos));
+  }
+}
+
 TEST(PipelineFrameTest, EveryTruncationIsAnErrorOrAWholeFrame) {
   v1::PipelineRequest request;
   for (int i = 0; i < 3; ++i) {
