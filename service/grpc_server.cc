@@ -86,7 +86,7 @@ ServedOperation Serve(absl::string_view name, const FrontEnd& front_end) {
 
 class GrpcServer::Impl {
  public:
-  explicit Impl(GrpcServerOptions options) {
+  explicit Impl(const GrpcServerOptions& options) {
     front_end_.clock = options.clock;
     front_end_.logger = options.logger;
     front_end_.read_pool = options.read_pool;
@@ -203,8 +203,8 @@ class GrpcServer::Impl {
 };
 
 absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(
-    GrpcServerOptions options) {
-  auto impl = std::make_unique<Impl>(std::move(options));
+    const GrpcServerOptions& options) {
+  auto impl = std::make_unique<Impl>(options);
   RETURN_IF_ERROR(impl->Start());
   return std::unique_ptr<GrpcServer>(new GrpcServer(std::move(impl)));
 }

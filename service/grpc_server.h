@@ -38,7 +38,7 @@ class GrpcServer {
  public:
   // Listens and serves; the health service says NOT_SERVING until SetServing.
   static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(
-      GrpcServerOptions options);
+      const GrpcServerOptions& options);
   GrpcServer(const GrpcServer&) = delete;
   GrpcServer& operator=(const GrpcServer&) = delete;
   // Shutdown without patience.

@@ -102,7 +102,7 @@ absl::Status Node::StartGrpc() {
   grpc.operations = &operations_;
   grpc.read_pool = read_pool_.get();
   grpc.metrics = &metrics_;
-  ASSIGN_OR_RETURN(grpc_, GrpcServer::Start(std::move(grpc)));
+  ASSIGN_OR_RETURN(grpc_, GrpcServer::Start(grpc));
   grpc_->SetServing(Health().ok());
   return absl::OkStatus();
 }

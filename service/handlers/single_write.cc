@@ -48,7 +48,7 @@ absl::Status SubmitSingleWrite(const Router& router, Row row,
   ItemWrite::Changes changes;
   changes.push_back(
       ItemChange{std::move(row.key), std::move(item), answer.return_old});
-  const absl::Status status = router.host().Submit(
+  absl::Status status = router.host().Submit(
       *row.partition,
       std::make_unique<ItemWrite>(
           row.partition->id, std::move(changes), context,

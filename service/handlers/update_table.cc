@@ -56,7 +56,8 @@ absl::Status SameThroughput(const ProvisionedThroughputRecord& current) {
 }
 
 int64_t DayOf(const google::protobuf::Timestamp& time) {
-  return time.seconds() / (24 * 60 * 60);
+  constexpr int64_t kSecondsInADay = 86400;
+  return time.seconds() / kSecondsInADay;
 }
 
 absl::Status SetThroughput(const v1::ProvisionedThroughput& wanted,
