@@ -7,7 +7,7 @@
 
 namespace pallet {
 
-Executor::Executor(ExecutorOptions options)
+Executor::Executor(const ExecutorOptions& options)
     : queue_limit_(options.queue_limit) {
   CHECK_GT(options.threads, 0u);
   threads_.reserve(options.threads);

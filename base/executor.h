@@ -34,7 +34,7 @@ class Executor {
  public:
   using Task = absl::AnyInvocable<void()>;
 
-  explicit Executor(ExecutorOptions options);
+  explicit Executor(const ExecutorOptions& options);
   Executor(const Executor&) = delete;
   Executor& operator=(const Executor&) = delete;
   ~Executor();

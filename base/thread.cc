@@ -9,13 +9,13 @@
 
 namespace pallet {
 
-Thread::Thread(std::string name, absl::AnyInvocable<void()> body)
+Thread::Thread(const std::string& name, absl::AnyInvocable<void()> body)
     : thread_([name = name.substr(0, 15), body = std::move(body)]() mutable {
         CHECK_EQ(pthread_setname_np(pthread_self(), name.c_str()), 0);
         body();
       }) {}
 
-Thread& Thread::operator=(Thread&& other) {
+Thread& Thread::operator=(Thread&& other) noexcept {
   Join();
   thread_ = std::move(other.thread_);
   return *this;

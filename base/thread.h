@@ -15,9 +15,9 @@ namespace pallet {
 class Thread {
  public:
   Thread() = default;  // no thread
-  Thread(std::string name, absl::AnyInvocable<void()> body);
+  Thread(const std::string& name, absl::AnyInvocable<void()> body);
   Thread(Thread&&) = default;
-  Thread& operator=(Thread&& other);
+  Thread& operator=(Thread&& other) noexcept;
   ~Thread();
 
   // Waits for the body to return. Nothing to do for one joined before.
