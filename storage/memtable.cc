@@ -16,7 +16,9 @@ struct Prefix {
 
   static Prefix Of(absl::string_view key) {
     unsigned char bytes[16] = {};
-    std::memcpy(bytes, key.data(), std::min(key.size(), sizeof(bytes)));
+    if (!key.empty()) {
+      std::memcpy(bytes, key.data(), std::min(key.size(), sizeof(bytes)));
+    }
     return {BigEndian(bytes), BigEndian(bytes + 8)};
   }
   int Compare(const Prefix& other) const {
