@@ -36,8 +36,9 @@ std::shared_ptr<const Applier::View> Applier::CurrentView() const {
 }
 
 bool Applier::IsFull(const Table& table) const {
-  return table.rows.bytes() >= options_.memtable_bytes ||
-         table.rows.versions() >= options_.memtable_versions;
+  return table.rows.versions() > 0 &&
+         (table.rows.bytes() >= options_.memtable_bytes ||
+          table.rows.versions() >= options_.memtable_versions);
 }
 
 // --- Publishing ---
@@ -70,6 +71,11 @@ void Applier::Rotate() {
 absl::Status Applier::Flush() {
   std::shared_ptr<Table> last;
   {
+    // Waits here, not inside: the active table has room meanwhile.
+    absl::MutexLock lock(&mutex_);
+    mutex_.Await(absl::Condition(this, &Applier::CanRotate));
+  }
+  {
     absl::MutexLock lock(&publish_);
     if (CurrentView()->active->rows.versions() > 0) Rotate();
     last = CurrentView()->full;
@@ -84,15 +90,23 @@ absl::Status Applier::Flush() {
 
 absl::Status Applier::ApplyNow(Batch& batch) {
   RETURN_IF_ERROR(Flush());
-  {
-    absl::MutexLock lock(&image_mutex_);
-    ASSIGN_OR_RETURN(ImageWrite write, image_->Write());
-    RETURN_IF_ERROR(ApplyBatch(batch, write));
-    RETURN_IF_ERROR(write.Commit());
-    applied_frame_ = batch.frame;
+  const absl::Status applied = ApplyToImage(batch);
+  if (!applied.ok()) {
+    // Nothing after it may be applied: a checkpoint would pass over its frame.
+    Fail(applied);
+    return applied;
   }
   published_.store(batch.number, std::memory_order_release);
   options_.on_applied();
+  return absl::OkStatus();
+}
+
+absl::Status Applier::ApplyToImage(Batch& batch) {
+  absl::MutexLock lock(&image_mutex_);
+  ASSIGN_OR_RETURN(ImageWrite write, image_->Write());
+  RETURN_IF_ERROR(ApplyBatch(batch, write));
+  RETURN_IF_ERROR(write.Commit());
+  applied_frame_ = batch.frame;
   return absl::OkStatus();
 }
 
@@ -136,16 +150,16 @@ absl::Status Applier::Apply(Table& table) {
     RETURN_IF_ERROR(PutState(state, write));
   }
   RETURN_IF_ERROR(write.Commit());
+  CHECK(applied_frame_ < table.last_frame);
   applied_frame_ = table.last_frame;
   return absl::OkStatus();
 }
 
 void Applier::Fail(const absl::Status& error) {
-  {
-    absl::MutexLock lock(&mutex_);
-    failure_ = error;
-  }
+  // First: whoever hears of it from here finds the store fenced.
   options_.on_failed(error);
+  absl::MutexLock lock(&mutex_);
+  failure_ = error;
 }
 
 void Applier::AtCommitBoundary(absl::FunctionRef<void(FrameNumber)> body) {
@@ -155,6 +169,11 @@ void Applier::AtCommitBoundary(absl::FunctionRef<void(FrameNumber)> body) {
 
 // --- Reading ---
 
+bool Applier::IsIn(const Table& table, const ImageRead& image) {
+  const uint64_t commit = table.commit.load(std::memory_order_acquire);
+  return commit != 0 && image.commit_id() >= commit;
+}
+
 absl::Status Applier::Read(
     absl::FunctionRef<absl::Status(ReadTransaction&)> body) {
   while (true) {
@@ -162,17 +181,18 @@ absl::Status Applier::Read(
     const std::shared_ptr<const View> view = CurrentView();
     const Table& active = *view->active;
     std::vector<const Memtable*> memtables;
-    if (active.rows.versions() > 0) memtables.push_back(&active.rows);
-    if (view->full != nullptr) memtables.push_back(&view->full->rows);
+    const bool has_active = active.rows.versions() > 0;
     const uint64_t up_to = published();
     ASSIGN_OR_RETURN(ImageRead image, image_->Read());
     const uint64_t commit = active.commit.load(std::memory_order_acquire);
     // The view is old: its active table is in the image, and that may have
     // newer versions than the table.
     if (commit != 0 && image.commit_id() > commit) continue;
-    if (memtables.empty() || (commit != 0 && image.commit_id() == commit)) {
-      return body(image);
+    if (has_active && !IsIn(active, image)) memtables.push_back(&active.rows);
+    if (view->full != nullptr && !IsIn(*view->full, image)) {
+      memtables.push_back(&view->full->rows);
     }
+    if (memtables.empty()) return body(image);
     MergedRead merged(std::move(memtables), up_to, &image);
     return body(merged);
   }

@@ -16,9 +16,9 @@
 //      than published() was before it began.
 //   2. The image has all batches up to some number and nothing of later ones;
 //      the states of the partitions are those of that number.
-//   3. After a failed apply the image stays as it is, and the memtables show
-//      what it lacks: reads stay right, and whoever owns the log must take no
-//      more writes.
+//   3. After a failed apply the image stays as it is: nothing later is applied,
+//      so no checkpoint passes over what it lacks. The memtables go on showing
+//      their rows, and whoever owns the log must take no more writes.
 //
 // Thread-safe; Publish and ApplyNow are called by one thread at a time, in the
 // order of the batches.
@@ -115,6 +115,8 @@ class Applier {
   void Rotate() ABSL_EXCLUSIVE_LOCKS_REQUIRED(publish_);
   void Work();
   absl::Status Apply(Table& table) ABSL_LOCKS_EXCLUDED(image_mutex_);
+  absl::Status ApplyToImage(Batch& batch) ABSL_LOCKS_EXCLUDED(image_mutex_);
+  static bool IsIn(const Table& table, const ImageRead& image);
   void Fail(const absl::Status& error);
 
   bool CanRotate() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {

@@ -63,7 +63,7 @@ struct ControlOperation {
 
 struct BatchWrite {
   std::unique_ptr<RowWrite> write;
-  absl::Status answer;       // of Decide, told once the batch is applied
+  absl::Status answer;       // of Decide, told once the batch is visible
   bool has_effects = false;  // its fate hangs on the log
 };
 

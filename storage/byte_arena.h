@@ -2,8 +2,8 @@
 //
 // ByteArena: copies bytes to places that do not move until Reset.
 //
-// A batch keeps its keys and rows in one, so that the overlay, the log and the
-// image all work on the same bytes. One thread at a time.
+// A batch keeps its keys and rows in one, so that the overlay and the log
+// work on the same bytes; a memtable has one of its own. One thread at a time.
 #pragma once
 
 #include <cstddef>

@@ -7,7 +7,7 @@
 // checkpoint file. Whatever a crash does to later pages, writing the meta pages
 // back gives that state, and the log the rest. The file: checkpoint_file.h.
 //
-//   writer thread (between commits)     | another thread
+//   between two commits                 | beside the writers
 //   Begin: pin the state, copy the meta |
 //   pages; go on with the next batch    | Finish: sync the log, sync the image,
 //                                       | write checkpoint.tmp, sync, rename,
@@ -75,8 +75,8 @@ class Checkpoints {
   Checkpoints(const Checkpoints&) = delete;
   Checkpoints& operator=(const Checkpoints&) = delete;
 
-  // Pins the image as it is now. Cheap. Call it where no image write is open:
-  // on the thread that writes, between commits. kStoreFenced after a failed
+  // Pins the image as it is now. Cheap. Call it where no image write is open
+  // (Applier::AtCommitBoundary). kStoreFenced after a failed
   // sync. REQUIRES: none is in progress.
   absl::Status Begin(CheckpointContents contents);
 

@@ -169,12 +169,12 @@ void Housekeeper::MarkIfIdle() {
     if (now < quiet_since_ + kIdleAfter) return;
     logged_marked_ = logged_;
   }
-  // A failure has fenced the store by now.
-  (void)parts_.applier->Flush();
   ControlOperation marker;
   marker.kind = ControlOperation::Kind::kMarker;
   // A store that refuses needs no marker either.
   (void)parts_.pipeline->Submit(std::move(marker));
+  // A failure has fenced the store by now.
+  (void)parts_.applier->Flush();
 }
 
 void Housekeeper::OnDropped() {

@@ -2,14 +2,14 @@
 //
 // Housekeeper: the store's background thread. It
 //   * makes checkpoints, when the pipeline says so or somebody asks;
-//   * once the store is idle, has the memtable applied, so that it holds no
-//     memory and costs reads nothing, and appends the marker frame, so that
-//     damage in the last batch can be told from a torn tail;
+//   * once the store is idle, appends the marker frame, so that damage in the
+//     last batch can be told from a torn tail, and has the memtable applied, so
+//     that it holds no memory and costs reads nothing;
 //   * removes the rows of dropped partitions, chunk by chunk, through the
 //     pipeline like any write.
 //
-// It never stops the writers: a checkpoint begins between two commits and goes
-// on beside them; chunks and markers are batches among others. Thread-safe.
+// A checkpoint begins between two commits and goes on beside the writers; chunks
+// and markers are batches among others. Thread-safe.
 #pragma once
 
 #include <cstdint>

@@ -82,9 +82,18 @@ bool Inbox::Take(std::vector<BatchWrite>* writes,
 
 void Inbox::LeaveEvaluation(size_t writes) {
   absl::MutexLock lock(&mutex_);
+  syncing_ = writes;
+  Leave();
+}
+
+void Inbox::LeaveIdle() {
+  absl::MutexLock lock(&mutex_);
+  Leave();
+}
+
+void Inbox::Leave() {
   CHECK(evaluating_);
   evaluating_ = false;
-  syncing_ = writes;
   WakeOne();
   // Those that wait for the end see it when the last batch has left.
   if (closed_ && items_.empty()) wake_.SignalAll();

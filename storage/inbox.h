@@ -52,7 +52,7 @@ class Inbox {
   bool Take(std::vector<BatchWrite>* writes,
             std::unique_ptr<ControlOperation>* control);
   // With `writes` of them on their way to the log. Until LeaveSync a further
-  // batch starts only if it is no smaller: evaluating it meanwhile is worth
+  // batch starts only if it is no smaller, or full: evaluating it meanwhile is worth
   // less than the writes that would join it.
   void LeaveEvaluation(size_t writes);
   void LeaveSync();
@@ -61,9 +61,10 @@ class Inbox {
   // count for the bounds but are not refused. REQUIRES: inside the stage.
   void PutBack(std::vector<BatchWrite>* writes, size_t first);
 
-  // True if nothing waits and nobody evaluates; then the caller evaluates (and
-  // must call LeaveEvaluation).
+  // True if nothing waits and nobody evaluates; then the caller is inside the
+  // stage (and must call LeaveIdle).
   bool EnterEvaluationIfIdle();
+  void LeaveIdle();
 
   // No more is accepted; what waits is still taken.
   void Close();
@@ -79,9 +80,11 @@ class Inbox {
   };
 
   bool CanStart() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    return !evaluating_ && !items_.empty() && writes_ >= syncing_;
+    return !evaluating_ && !items_.empty() &&
+           (writes_ >= syncing_ || bytes_ >= bounds_.batch_bytes);
   }
   void WakeOne() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Leave() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const Bounds bounds_;
   mutable absl::Mutex mutex_;

@@ -2,6 +2,7 @@
 #include "storage/store.h"
 
 #include <algorithm>
+#include <atomic>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -26,6 +27,8 @@ namespace pallet::storage {
 namespace {
 
 constexpr uint64_t kMaxMemtableVersions = 16384;
+// So many times StoreOptions::checkpoint_bytes of log get a checkpoint too.
+constexpr uint64_t kMaxLogCheckpoints = 4;
 
 // A map smaller than some checkpoints' worth of pages gets them more often.
 uint64_t CheckpointBytes(const StoreOptions& options) {
@@ -37,8 +40,9 @@ Applier::Options ApplierOptions(const StoreOptions& options) {
   Applier::Options applier;
   const uint64_t worst_bytes = options.map_size / 16;
   applier.memtable_bytes = std::min(options.memtable_bytes, worst_bytes / 4);
+  const uint64_t row_bytes = WorstImageBytes(2, 0) - WorstImageBytes(1, 0);
   applier.memtable_versions =
-      std::min(kMaxMemtableVersions, worst_bytes / WorstImageBytes(1, 0));
+      std::min(kMaxMemtableVersions, worst_bytes / row_bytes);
   return applier;
 }
 
@@ -82,6 +86,7 @@ class StoreImpl final : public Store {
   std::unique_ptr<Log> log_;
   uint64_t replayed_frames_ = 0;
   bool torn_tail_ = false;
+  std::atomic<uint64_t> log_bytes_seen_{0};  // when it was last too long
   std::unique_ptr<Admission> admission_;
   std::unique_ptr<Applier> applier_;
   Housekeeper housekeeper_;
@@ -185,7 +190,12 @@ void StoreImpl::Start(const RecoveredLog& recovered) {
 void StoreImpl::LookAtAllocatedPages() {
   const absl::StatusOr<uint64_t> allocated =
       opened_.checkpoints->AllocatedBytes();
-  if (allocated.ok() && *allocated >= CheckpointBytes(options_)) {
+  // Rows that change again and again take few pages and much log.
+  const uint64_t log_bytes = log_->Metrics().bytes;
+  const bool long_log = log_bytes - log_bytes_seen_.load() >=
+                        kMaxLogCheckpoints * options_.checkpoint_bytes;
+  if (long_log) log_bytes_seen_.store(log_bytes);
+  if (long_log || (allocated.ok() && *allocated >= CheckpointBytes(options_))) {
     housekeeper_.OnCheckpointDue();
   }
 }

@@ -134,8 +134,8 @@ struct StoreOptions {
   uint32_t inbox_writes = 65536;
   uint64_t batch_bytes = uint64_t{8} << 20;  // a batch takes no more
   uint32_t batch_writes = 4096;
-  // Durable rows in memory before one image transaction takes them; there may
-  // be twice as many.
+  // Durable rows in memory before one image transaction takes them. There may
+  // be two such tables, each up to a batch larger.
   uint64_t memtable_bytes = uint64_t{8} << 20;
   uint64_t checkpoint_bytes = uint64_t{256}
                               << 20;  // image pages allocated since

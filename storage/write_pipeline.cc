@@ -204,7 +204,8 @@ void WritePipeline::Publish(Batch& batch) {
   if (batch.control != nullptr && batch.has_effects()) {
     const absl::Status applied = parts_.applier->ApplyNow(batch);
     if (!applied.ok()) {
-      // It is in the log: the next start will apply it.
+      // It is in the log, and no checkpoint will pass it: the next start will
+      // apply it.
       Fence(applied);
       batch.outcome = OutcomeUnknown(applied);
       return;
@@ -244,7 +245,7 @@ void WritePipeline::ForgetIfIdle(Batch& batch) {
   const uint64_t published = parts_.applier->published();
   evaluator_.Forget(published);
   if (batch.number <= published) batch.Reset(batch.number);
-  inbox_.LeaveEvaluation(0);
+  inbox_.LeaveIdle();
 }
 
 void WritePipeline::Fence(const absl::Status& cause) {

@@ -23,7 +23,8 @@
 //      visible.
 //   2. After a failed append, sync or apply the pipeline is fenced: nothing more
 //      is evaluated or logged. What was on its way into the log is told
-//      kOutcomeUnknown, all else kStoreFenced.
+//      kOutcomeUnknown, what the log has is answered, all else is told
+//      kStoreFenced.
 //   3. If the log has no room for a batch, it and those evaluated after it are
 //      told kStorageFull; nothing of them happened, and writing goes on.
 //

@@ -231,6 +231,23 @@ TEST_F(StoreFaultsTest, AFullDiskRefusesPutsAndServesAgainByItself) {
   EXPECT_TRUE(store_->Verify().ok());
 }
 
+TEST_F(StoreFaultsTest, AWriteIsDecidedOrRefusedWhileRoomComesAndGoes) {
+  // Enough for one write, and not for a second one without asking again.
+  disk_.SetFreeBytesByTurns({0, options_.free_disk_reserve + 400'000});
+  int accepted = 0;
+  for (int i = 0; i < 40; ++i) {
+    const absl::Status put = Put(i);
+    if (!put.ok()) {
+      EXPECT_EQ(ReasonOf(put), Reason::kStorageFull);
+    }
+    accepted += put.ok();
+    EXPECT_EQ(Read(i), put.ok() ? "item" : "none");
+  }
+  disk_.SetFreeBytesByTurns({});
+  EXPECT_EQ(store_->Partition(kPartition)->item_count, accepted);
+  EXPECT_TRUE(store_->Verify().ok());
+}
+
 TEST_F(StoreFaultsTest, NoRoomForTheNextSegmentRefusesWithoutAFence) {
   store_.reset();
   options_.free_disk_reserve = 0;

@@ -66,6 +66,12 @@ void FaultInjectingFileSystem::SetSpace(uint64_t bytes) {
   space_ = bytes;
 }
 
+void FaultInjectingFileSystem::SetFreeBytesByTurns(
+    std::vector<uint64_t> answers) {
+  absl::MutexLock lock(&mutex_);
+  free_bytes_by_turns_ = std::move(answers);
+}
+
 void FaultInjectingFileSystem::SetUnlimitedSpace() {
   absl::MutexLock lock(&mutex_);
   space_.reset();
@@ -289,6 +295,10 @@ absl::StatusOr<uint64_t> FaultInjectingFileSystem::FreeBytes(
     const std::string& path) {
   {
     absl::MutexLock lock(&mutex_);
+    if (!free_bytes_by_turns_.empty()) {
+      return free_bytes_by_turns_[free_bytes_asked_++ %
+                                  free_bytes_by_turns_.size()];
+    }
     if (space_) return *space_;
   }
   return base_->FreeBytes(path);

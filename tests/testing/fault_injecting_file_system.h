@@ -50,6 +50,8 @@ class FaultInjectingFileSystem final : public FileSystem {
   // Files may grow by this much; then ENOSPC. What is removed becomes free.
   void SetSpace(uint64_t bytes);
   void SetUnlimitedSpace();
+  // What FreeBytes says, by turns; empty: the truth.
+  void SetFreeBytesByTurns(std::vector<uint64_t> answers);
 
   // The process is dying: every change fails and changes nothing.
   void TurnAway(bool on);
@@ -115,6 +117,8 @@ class FaultInjectingFileSystem final : public FileSystem {
   mutable absl::Mutex mutex_;
   Countdown write_fault_ ABSL_GUARDED_BY(mutex_);
   Countdown sync_fault_ ABSL_GUARDED_BY(mutex_);
+  std::vector<uint64_t> free_bytes_by_turns_ ABSL_GUARDED_BY(mutex_);
+  uint64_t free_bytes_asked_ ABSL_GUARDED_BY(mutex_) = 0;
   std::optional<uint64_t> space_ ABSL_GUARDED_BY(mutex_);
   bool turn_away_ ABSL_GUARDED_BY(mutex_) = false;
   uint64_t writes_ ABSL_GUARDED_BY(mutex_) = 0;

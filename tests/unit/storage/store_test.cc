@@ -409,6 +409,43 @@ TEST_F(StoreTest, ACheckpointLetsTheLogGoAndTheNextStartReplaysNothing) {
   EXPECT_EQ(ReadItem(*store_, Key("99")), std::string(1000, 'x'));
 }
 
+TEST_F(StoreTest, AHotRowDoesNotMakeTheLogGrowForEver) {
+  options_.memtable_bytes = uint64_t{256} << 10;
+  options_.checkpoint_bytes = uint64_t{2} << 20;
+  options_.segment_bytes = uint64_t{1} << 20;
+  Reopen();
+  // Some pages of the image, and 40 MB of log.
+  const std::string item(100'000, 'x');
+  for (int i = 0; i < 400; ++i) {
+    ASSERT_TRUE(PutAndWait(*store_, kPartition, Key("hot"), item).ok());
+  }
+  EXPECT_GT(store_->Metrics().checkpoints, 1u);
+  EXPECT_LT(store_->Metrics().log_segments, 30u);
+  EXPECT_EQ(ReadItem(*store_, Key("hot")), item);
+}
+
+TEST_F(StoreTest, MemtablesOfAnySizeHold) {
+  for (const uint64_t bytes : {uint64_t{0}, uint64_t{1}, uint64_t{1} << 30}) {
+    options_.memtable_bytes = bytes;
+    Reopen();
+    for (int i = 0; i < 30; ++i) {
+      const std::string key = Key(absl::StrCat("k", i % 7));
+      ASSERT_TRUE(
+          PutAndWait(*store_, kPartition, key, absl::StrCat(bytes, i)).ok());
+      EXPECT_EQ(ReadItem(*store_, key), absl::StrCat(bytes, i));
+      if (i % 10 == 0) {
+        ASSERT_TRUE(store_->Checkpoint().ok());
+      }
+    }
+    ASSERT_TRUE(DeleteAndWait(*store_, kPartition, Key("k0")).ok());
+    EXPECT_EQ(ReadItem(*store_, Key("k0")), "none");
+    Reopen();
+    EXPECT_EQ(ReadItem(*store_, Key("k0")), "none");
+    EXPECT_EQ(ReadItem(*store_, Key("k1")), absl::StrCat(bytes, 29));
+    EXPECT_TRUE(store_->Verify().ok());
+  }
+}
+
 TEST_F(StoreTest, LargeItemsAndManyPartitionsInOneBatch) {
   for (int i = 2; i < 20; ++i) {
     ASSERT_TRUE(
