@@ -106,21 +106,22 @@ void WritePipeline::StartAfresh() {
 
 void WritePipeline::Decide(Batch& batch) {
   const Room room = RoomFor(batch);
-  if (Fits(batch, room)) {
-    // The number first: what is read then shows at least those batches.
-    const uint64_t published = parts_.applier->published();
-    const Evaluator::Limits limits = {options_.inbox.batch_bytes,
-                                      room == Room::kDeletesOnly};
-    batch.outcome = parts_.applier->Read([&](ReadTransaction& rows) {
-      const size_t decided =
-          evaluator_.Evaluate(batch, published, limits, rows);
-      if (decided < batch.writes.size()) {
-        inbox_.PutBack(&batch.writes, decided);
-      }
-      return absl::OkStatus();
-    });
-    if (!batch.outcome.ok()) return;
+  if (!Fits(batch, room)) {
+    batch.outcome = NoRoom("the map or on the disk");
+    return;
   }
+  // The number first: what is read then shows at least those batches.
+  const uint64_t published = parts_.applier->published();
+  const Evaluator::Limits limits = {options_.inbox.batch_bytes,
+                                    room == Room::kDeletesOnly};
+  batch.outcome = parts_.applier->Read([&](ReadTransaction& rows) {
+    const size_t decided = evaluator_.Evaluate(batch, published, limits, rows);
+    if (decided < batch.writes.size()) {
+      inbox_.PutBack(&batch.writes, decided);
+    }
+    return absl::OkStatus();
+  });
+  if (!batch.outcome.ok()) return;
   // Asked again: what writes come to may be more than what they brought.
   if (!Fits(batch, RoomFor(batch))) {
     batch.outcome = NoRoom("the map or on the disk");
