@@ -79,7 +79,12 @@ absl::Status Node::Start() {
   RegisterHandlers({.clock = options_.clock,
                     .host = host_.get(),
                     .read_pool = read_pool_.get(),
-                    .control = control_.get()},
+                    .control = control_.get(),
+                    .endpoint =
+                        [this] {
+                          absl::MutexLock lock(&endpoint_mutex_);
+                          return endpoint_;
+                        }},
                    &operations_);
   RETURN_IF_ERROR(StartGrpc());
   RETURN_IF_ERROR(StartAdmin());
@@ -103,6 +108,10 @@ absl::Status Node::StartGrpc() {
   grpc.read_pool = read_pool_.get();
   grpc.metrics = &metrics_;
   ASSIGN_OR_RETURN(grpc_, GrpcServer::Start(grpc));
+  {
+    absl::MutexLock lock(&endpoint_mutex_);
+    endpoint_ = grpc_->address();
+  }
   grpc_->SetServing(Health().ok());
   return absl::OkStatus();
 }

@@ -84,6 +84,10 @@ class Node {
   std::unique_ptr<GrpcServer> grpc_;
   std::unique_ptr<AdminServer> admin_;
 
+  absl::Mutex endpoint_mutex_;
+  // Where clients connect; empty until it listens.
+  std::string endpoint_ ABSL_GUARDED_BY(endpoint_mutex_);
+
   absl::Mutex mutex_;
   bool draining_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Notification stop_watching_;

@@ -36,16 +36,27 @@ constexpr MessageRow kBuilt[] = {
     // Tables.
     {"CreateTableRequest",
      "attribute_definitions table_name key_schema billing_mode "
-     "provisioned_throughput table_class deletion_protection_enabled"},
+     "provisioned_throughput sse_specification tags table_class "
+     "deletion_protection_enabled warm_throughput on_demand_throughput"},
     {"DescribeTableRequest", "table_name"},
     {"UpdateTableRequest",
-     "table_name billing_mode provisioned_throughput table_class "
-     "deletion_protection_enabled"},
+     "attribute_definitions table_name billing_mode provisioned_throughput "
+     "sse_specification table_class deletion_protection_enabled "
+     "on_demand_throughput warm_throughput"},
     {"DeleteTableRequest", "table_name"},
     {"ListTablesRequest", "exclusive_start_table_name limit"},
+    {"TagResourceRequest", "resource_arn tags"},
+    {"UntagResourceRequest", "resource_arn tag_keys"},
+    {"ListTagsOfResourceRequest", "resource_arn next_token"},
+    {"DescribeLimitsRequest", ""},
+    {"DescribeEndpointsRequest", ""},
     {"AttributeDefinition", "attribute_name attribute_type"},
     {"KeySchemaElement", "attribute_name key_type"},
     {"ProvisionedThroughput", "read_capacity_units write_capacity_units"},
+    {"OnDemandThroughput", "max_read_request_units max_write_request_units"},
+    {"WarmThroughput", "read_units_per_second write_units_per_second"},
+    {"SseSpecification", "enabled sse_type kms_master_key_id"},
+    {"Tag", "key value"},
     // Items.
     {"GetItemRequest",
      "table_name key consistent_read return_consumed_capacity"},
@@ -109,7 +120,8 @@ struct BuiltFields::Node {
     const char* built = BuiltFieldsOf(message);
     CHECK(built != nullptr) << message->full_name();
     auto node = std::make_unique<Node>();
-    const std::vector<std::string> names = absl::StrSplit(built, ' ');
+    const std::vector<std::string> names =
+        absl::StrSplit(built, ' ', absl::SkipEmpty());
     for (const std::string& name : names) {
       const FieldDescriptor* field = message->FindFieldByName(name);
       CHECK(field != nullptr) << message->full_name() << "." << name;

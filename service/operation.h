@@ -43,6 +43,9 @@ struct CallContext {
   // Set by the front end when nobody waits any more; may be null. Shared
   // because either side may go first.
   std::shared_ptr<const std::atomic<bool>> cancelled;
+  // "host:port" under which the client reached this service, if the front end
+  // knows it.
+  std::string endpoint;
 
   // OK, or kDeadlineExceeded or kCancelled. Asked before work starts and
   // between pages; never in the middle of a write.

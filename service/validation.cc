@@ -27,6 +27,7 @@ constexpr EnumRow kEnums[] = {
      "[ALL_NEW, UPDATED_OLD, ALL_OLD, NONE, UPDATED_NEW]"},
     {EnumRule::kSelect, 4,
      "[SPECIFIC_ATTRIBUTES, COUNT, ALL_ATTRIBUTES, ALL_PROJECTED_ATTRIBUTES]"},
+    {EnumRule::kSseType, 2, "[AES256, KMS]"},
     {EnumRule::kTableClass, 2, "[STANDARD, STANDARD_INFREQUENT_ACCESS]"},
 };
 

@@ -41,6 +41,7 @@ enum class EnumRule {
   kReturnConsumedCapacity,
   kReturnValues,
   kSelect,
+  kSseType,
   kTableClass,
 };
 void CheckEnum(EnumRule rule, int value, absl::string_view path,

@@ -10,6 +10,8 @@
 #include "service/handlers/handler.h"
 #include "service/handlers/handlers.h"
 #include "service/handlers/table_description.h"
+#include "service/handlers/table_settings.h"
+#include "service/handlers/tags.h"
 #include "service/handlers/throughput.h"
 #include "service/validation.h"
 
@@ -50,6 +52,7 @@ absl::Status CheckConstraints(const v1::CreateTableRequest& request) {
             &constraints);
   CheckEnum(EnumRule::kTableClass, request.table_class(), "tableClass",
             &constraints);
+  CheckEncryption(request.sse_specification(), &constraints);
   return constraints.ToStatus();
 }
 
@@ -93,8 +96,9 @@ absl::Status CheckSchema(const v1::CreateTableRequest& request) {
   return model::MakeKeySchema(definitions, elements).status();
 }
 
-// REQUIRES: the request is valid.
-TableRecord RecordOf(const v1::CreateTableRequest& request, absl::Time now) {
+// REQUIRES: throughput and schema are valid.
+absl::StatusOr<TableRecord> RecordOf(const v1::CreateTableRequest& request,
+                                     absl::Time now) {
   TableRecord record;
   record.set_name(request.table_name());
   for (const auto& each : request.attribute_definitions()) {
@@ -122,6 +126,14 @@ TableRecord RecordOf(const v1::CreateTableRequest& request, absl::Time now) {
   record.set_table_class(
       static_cast<storage::v1::TableStorageClass>(request.table_class()));
   record.set_deletion_protection(request.deletion_protection_enabled());
+  RETURN_IF_ERROR(SetOnDemandThroughput(
+      SettingOf::kNewTable, request.on_demand_throughput(), &record));
+  RETURN_IF_ERROR(SetWarmThroughput(SettingOf::kNewTable,
+                                    request.warm_throughput(), &record));
+  RETURN_IF_ERROR(SetEncryption(SettingOf::kNewTable,
+                                request.sse_specification(), &record));
+  RETURN_IF_ERROR(CheckTags(request.tags()));
+  RETURN_IF_ERROR(AddTags(request.tags(), &record));
   return record;
 }
 
@@ -131,9 +143,9 @@ absl::StatusOr<std::string> CreateTable(const HandlerOptions& options,
   RETURN_IF_ERROR(CheckConstraints(request));
   RETURN_IF_ERROR(CheckBilling(request));
   RETURN_IF_ERROR(CheckSchema(request));
-  ASSIGN_OR_RETURN(
-      const cluster::TablePtr table,
-      options.host->CreateTable(RecordOf(request, options.clock->Now())));
+  ASSIGN_OR_RETURN(TableRecord record, RecordOf(request, options.clock->Now()));
+  ASSIGN_OR_RETURN(const cluster::TablePtr table,
+                   options.host->CreateTable(std::move(record)));
   v1::CreateTableResponse response;
   *response.mutable_table_description() = Describe(*table, {});
   return response.SerializeAsString();

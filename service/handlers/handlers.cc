@@ -10,12 +10,15 @@ void RegisterHandlers(const HandlerOptions& options,
   RegisterCreateTable(options, registry);
   RegisterDeleteItem(options, registry);
   RegisterDeleteTable(options, registry);
+  RegisterDescribeEndpoints(options, registry);
+  RegisterDescribeLimits(options, registry);
   RegisterDescribeTable(options, registry);
   RegisterGetItem(options, registry);
   RegisterListTables(options, registry);
   RegisterPutItem(options, registry);
   RegisterQuery(options, registry);
   RegisterScan(options, registry);
+  RegisterTags(options, registry);
   RegisterUpdateTable(options, registry);
 }
 

@@ -3,6 +3,9 @@
 // The operations, one file each, and what they need.
 #pragma once
 
+#include <functional>
+#include <string>
+
 #include "base/clock.h"
 #include "base/executor.h"
 #include "cluster/partition_host.h"
@@ -16,6 +19,9 @@ struct HandlerOptions {
   cluster::PartitionHost* host = nullptr;
   Executor* read_pool = nullptr;  // queries, scans, batches of reads
   Executor* control = nullptr;    // changes of tables
+  // Where clients connect: "host:port". Null: DescribeEndpoints tells the
+  // address a client came by, or none.
+  std::function<std::string()> endpoint = {};
 };
 
 // Adds every operation this version has.
@@ -27,6 +33,8 @@ void RegisterBatchWriteItem(const HandlerOptions&, OperationRegistry*);
 void RegisterCreateTable(const HandlerOptions&, OperationRegistry*);
 void RegisterDeleteItem(const HandlerOptions&, OperationRegistry*);
 void RegisterDeleteTable(const HandlerOptions&, OperationRegistry*);
+void RegisterDescribeEndpoints(const HandlerOptions&, OperationRegistry*);
+void RegisterDescribeLimits(const HandlerOptions&, OperationRegistry*);
 void RegisterDescribeTable(const HandlerOptions&, OperationRegistry*);
 void RegisterGetItem(const HandlerOptions&, OperationRegistry*);
 void RegisterListTables(const HandlerOptions&, OperationRegistry*);
@@ -34,6 +42,8 @@ void RegisterPutItem(const HandlerOptions&, OperationRegistry*);
 void RegisterQuery(const HandlerOptions&,
                    OperationRegistry*);                        // and its stream
 void RegisterScan(const HandlerOptions&, OperationRegistry*);  // and its stream
+// TagResource, UntagResource and ListTagsOfResource.
+void RegisterTags(const HandlerOptions&, OperationRegistry*);
 void RegisterUpdateTable(const HandlerOptions&, OperationRegistry*);
 
 }  // namespace pallet::service

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "pallet/storage/v1/catalog.pb.h"
+#include "service/handlers/table_settings.h"
 #include "service/router.h"
 
 namespace pallet::service {
@@ -72,6 +73,30 @@ void DescribeClass(const TableRecord& record, v1::TableDescription* table) {
   }
 }
 
+void DescribeSettings(const TableRecord& record, v1::TableDescription* table) {
+  if (record.has_on_demand_throughput()) {
+    const auto& ceilings = record.on_demand_throughput();
+    v1::OnDemandThroughput* out = table->mutable_on_demand_throughput();
+    if (ceilings.has_max_read_request_units()) {
+      out->set_max_read_request_units(ceilings.max_read_request_units());
+    }
+    if (ceilings.has_max_write_request_units()) {
+      out->set_max_write_request_units(ceilings.max_write_request_units());
+    }
+  }
+  const storage::v1::WarmThroughputRecord warm = WarmThroughputOf(record);
+  v1::WarmThroughputDescription* out = table->mutable_warm_throughput();
+  out->set_read_units_per_second(warm.read_units_per_second());
+  out->set_write_units_per_second(warm.write_units_per_second());
+  out->set_status(v1::TABLE_STATUS_ACTIVE);
+  if (record.has_encryption()) {
+    v1::SseDescription* sse = table->mutable_sse_description();
+    sse->set_status(v1::SSE_STATUS_ENABLED);
+    sse->set_sse_type(v1::SSE_TYPE_KMS);
+    sse->set_kms_master_key_arn(record.encryption().key_arn());
+  }
+}
+
 }  // namespace
 
 std::string TableArn(absl::string_view name) {
@@ -95,6 +120,7 @@ v1::TableDescription Describe(const cluster::Table& table,
   DescribeKeys(record, &description);
   DescribeThroughput(record, &description);
   DescribeClass(record, &description);
+  DescribeSettings(record, &description);
   return description;
 }
 

@@ -7,6 +7,7 @@
 #include "service/handlers/handler.h"
 #include "service/handlers/handlers.h"
 #include "service/handlers/table_description.h"
+#include "service/handlers/table_settings.h"
 #include "service/handlers/throughput.h"
 #include "service/validation.h"
 
@@ -25,16 +26,25 @@ absl::Status CheckConstraints(const v1::UpdateTableRequest& request) {
             &constraints);
   CheckEnum(EnumRule::kTableClass, request.table_class(), "tableClass",
             &constraints);
+  CheckEncryption(request.sse_specification(), &constraints);
   return constraints.ToStatus();
 }
 
 absl::Status CheckSomethingChanges(const v1::UpdateTableRequest& request) {
-  if (request.billing_mode() != v1::BILLING_MODE_UNSPECIFIED ||
+  const bool other_changes =
+      request.billing_mode() != v1::BILLING_MODE_UNSPECIFIED ||
       request.has_provisioned_throughput() ||
       request.table_class() != v1::TABLE_CLASS_UNSPECIFIED ||
-      request.has_deletion_protection_enabled()) {
-    return absl::OkStatus();
+      request.has_sse_specification() ||
+      SaysSomething(request.on_demand_throughput()) ||
+      SaysSomething(request.warm_throughput());
+  if (request.has_deletion_protection_enabled()) {
+    if (!other_changes) return absl::OkStatus();
+    return model::ValidationError(
+        "DeletionProtection modification must be the only operation in the "
+        "request");
   }
+  if (other_changes) return absl::OkStatus();
   return model::ValidationError(
       "At least one of ProvisionedThroughput, BillingMode, "
       "UpdateStreamEnabled, GlobalSecondaryIndexUpdates or SSESpecification or "
@@ -86,6 +96,11 @@ absl::Status SetThroughput(const v1::ProvisionedThroughput& wanted,
   return absl::OkStatus();
 }
 
+// A table stays ready for what it once was.
+void KeepWarm(TableRecord* record) {
+  *record->mutable_warm_throughput() = WarmThroughputOf(*record);
+}
+
 absl::Status ChangeBilling(const v1::UpdateTableRequest& request,
                            absl::Time now, TableRecord* record) {
   const bool was_per_request =
@@ -99,6 +114,7 @@ absl::Status ChangeBilling(const v1::UpdateTableRequest& request,
     if (was_per_request) return absl::OkStatus();
     record->set_billing_mode(storage::v1::TABLE_BILLING_MODE_PAY_PER_REQUEST);
     *record->mutable_pay_per_request_since() = ToProto(now);
+    KeepWarm(record);
     record->clear_provisioned_throughput();
     return absl::OkStatus();
   }
@@ -106,7 +122,9 @@ absl::Status ChangeBilling(const v1::UpdateTableRequest& request,
     return was_per_request ? ThroughputRequired() : absl::OkStatus();
   }
   RETURN_IF_ERROR(CheckThroughputBounds(request.provisioned_throughput()));
+  KeepWarm(record);
   record->set_billing_mode(storage::v1::TABLE_BILLING_MODE_PROVISIONED);
+  record->clear_on_demand_throughput();
   return SetThroughput(request.provisioned_throughput(), now,
                        record->mutable_provisioned_throughput());
 }
@@ -114,6 +132,16 @@ absl::Status ChangeBilling(const v1::UpdateTableRequest& request,
 absl::Status Change(const v1::UpdateTableRequest& request, absl::Time now,
                     TableRecord* record) {
   RETURN_IF_ERROR(ChangeBilling(request, now, record));
+  RETURN_IF_ERROR(SetOnDemandThroughput(
+      SettingOf::kExistingTable, request.on_demand_throughput(), record));
+  if (SaysSomething(request.warm_throughput())) {
+    RETURN_IF_ERROR(SetWarmThroughput(SettingOf::kExistingTable,
+                                      request.warm_throughput(), record));
+  }
+  if (request.has_sse_specification()) {
+    RETURN_IF_ERROR(SetEncryption(SettingOf::kExistingTable,
+                                  request.sse_specification(), record));
+  }
   if (request.table_class() != v1::TABLE_CLASS_UNSPECIFIED) {
     record->set_table_class(
         static_cast<storage::v1::TableStorageClass>(request.table_class()));
