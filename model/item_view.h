@@ -207,6 +207,9 @@ class ListView {
  public:
   explicit ListView(absl::string_view encoded) : encoded_(encoded) {}
 
+  // The fields of the elements in a row: two lists' are their concatenation's.
+  absl::string_view encoded() const { return encoded_; }
+
   class Iterator {
    public:
     using iterator_category = std::input_iterator_tag;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -312,6 +313,24 @@ absl::StatusOr<Number> Number::DecodeOrdered(absl::string_view* bytes) {
   number.count_ = static_cast<uint8_t>(places);
   bytes->remove_prefix(at);
   return number;
+}
+
+int Number::CompareNormal(absl::string_view a, absl::string_view b) {
+  const bool negative = a.front() == '-';
+  if (negative != (b.front() == '-')) return negative ? -1 : 1;
+  if (negative) {
+    std::swap(a, b);
+    a.remove_prefix(1);
+    b.remove_prefix(1);
+  }
+  // Without leading zeros the longer whole part is the larger one. Behind it
+  // the texts compare as texts: '.' sorts below the digits, and no text ends
+  // with a zero behind the point.
+  const size_t whole_a = std::min(a.find('.'), a.size());
+  const size_t whole_b = std::min(b.find('.'), b.size());
+  if (whole_a != whole_b) return whole_a < whole_b ? -1 : 1;
+  const int order = a.compare(b);
+  return order < 0 ? -1 : order > 0 ? 1 : 0;
 }
 
 size_t Number::size_in_item() const {

@@ -55,6 +55,8 @@ class Number {
 
   // -1, 0 or 1 as a is below, equal to or above b.
   static int Compare(const Number& a, const Number& b);
+  // The same from the texts. REQUIRES: IsNormal of both.
+  static int CompareNormal(absl::string_view a, absl::string_view b);
 
   void AppendOrdered(std::string* out) const;
   // Consumes one number from the front of `bytes`; kDataLoss, and `bytes` as

@@ -103,6 +103,18 @@ class WireWriter {
     size_ += 2;
   }
 
+  // Bytes that are fields already.
+  void Raw(absl::string_view fields) {
+    if (fields.empty()) return;
+    std::memcpy(Room(fields.size()), fields.data(), fields.size());
+    size_ += fields.size();
+  }
+
+  // What was written so far; Rewind forgets all behind it. REQUIRES: no Open of
+  // what is forgotten is ended.
+  size_t size() const { return size_; }
+  void Rewind(size_t size) { size_ = size; }
+
   // A field whose payload is written between Begin and End.
   struct Open {
     size_t length_at;

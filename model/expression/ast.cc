@@ -1,22 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/expression/ast.h"
 
-#include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "base/check.h"
 
 namespace pallet::model::expression {
-
-std::string ToString(const Path& path) {
-  const auto append = [](std::string* out, const PathElement& element) {
-    if (const auto* index = std::get_if<uint32_t>(&element)) {
-      absl::StrAppend(out, "[", *index, "]");
-    } else {
-      absl::StrAppend(out, std::get<std::string>(element));
-    }
-  };
-  return absl::StrCat("[", absl::StrJoin(path.elements, ", ", append), "]");
-}
 
 absl::string_view NameOf(Function function) {
   switch (function) {
@@ -64,6 +51,10 @@ absl::string_view NameOf(NodeKind kind) {
       return "AND";
     case NodeKind::kOr:
       return "OR";
+    case NodeKind::kPlus:
+      return "+";
+    case NodeKind::kMinus:
+      return "-";
     case NodeKind::kPath:
     case NodeKind::kValue:
     case NodeKind::kFunction:
@@ -73,10 +64,26 @@ absl::string_view NameOf(NodeKind kind) {
   return "";
 }
 
+absl::string_view NameOf(Section section) {
+  switch (section) {
+    case Section::kSet:
+      return "SET";
+    case Section::kRemove:
+      return "REMOVE";
+    case Section::kAdd:
+      return "ADD";
+    case Section::kDelete:
+      return "DELETE";
+  }
+  return "";
+}
+
 bool IsCondition(const Node& node) {
   switch (node.kind) {
     case NodeKind::kPath:
     case NodeKind::kValue:
+    case NodeKind::kPlus:
+    case NodeKind::kMinus:
       return false;
     case NodeKind::kFunction:
       return node.function != Function::kSize &&

@@ -1,38 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The parsed form of conditions and operands: a tree whose nodes lie in one
-// vector, so that building, copying and dropping it need no stack. Names are
-// resolved (no placeholders are left), values are canonical. Values; equal
-// trees mean the same.
+// The parsed form of every expression: a condition, the paths of a projection
+// or the actions of an update. Its nodes lie in one vector, so that building and
+// dropping it need no stack. Names are resolved; values lie beside the tree, so
+// that requests which differ in values alone share one.
+//
+// A tree does not change once it is parsed: thread-safe from then on.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <variant>
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "base/check.h"
+#include "model/expression/path.h"
 #include "model/item_view.h"
 
 namespace pallet::model::expression {
-
-// A step of a document path: a map key or a list index.
-using PathElement = std::variant<std::string, uint32_t>;
-
-// a.b[3]: one name, then names and indexes.
-struct Path {
-  std::vector<PathElement> elements;  // not empty; the first one is a name
-
-  const std::string& attribute() const {
-    return std::get<std::string>(elements.front());
-  }
-  bool nested() const { return elements.size() > 1; }
-  friend bool operator==(const Path&, const Path&) = default;
-};
-
-// As messages show it: "[a, b, [3]]".
-std::string ToString(const Path& path);
 
 enum class Function {
   kAttributeExists,
@@ -60,6 +46,8 @@ enum class NodeKind {
   kNot,
   kAnd,  // two or more
   kOr,   // two or more
+  kPlus,
+  kMinus,
 };
 
 // As the language spells it: "attribute_exists"; "<=", "BETWEEN", "AND".
@@ -73,22 +61,56 @@ struct Node {
   NodeKind kind = NodeKind::kPath;
   Function function = Function::kSize;  // kFunction
   Path path = {};                       // kPath
-  // kValue: a canonical AttributeValue. Shared because several nodes, of
-  // several expressions of a request, may name one value of up to 400 KB.
-  std::shared_ptr<const std::string> value = nullptr;
+  // kValue: index into Expression::values. kPath: number in Tree::reads.
+  uint32_t slot = 0;
   std::vector<NodeId> operands = {};  // as written, left to right
+};
 
-  ValueView view() const { return ValueView(*value); }
+// What an update does to one path.
+enum class Section { kSet, kRemove, kAdd, kDelete };
+
+// As the language spells it: "SET".
+absl::string_view NameOf(Section section);
+
+struct Action {
+  Section section = Section::kSet;
+  Path path = {};
+  NodeId value = 0;  // not for kRemove
+};
+
+struct Tree {
+  std::vector<Node> nodes;
+  NodeId root = 0;              // of a condition
+  std::vector<Action> actions;  // of an update
+  // The paths that are read for their values, each once.
+  PathTree reads;
+  // The paths of a projection, or those of the actions with their numbers.
+  PathTree targets;
+  // The placeholders it was written with: one for each of the values, and all
+  // that stand for names.
+  std::vector<std::string> value_placeholders;
+  std::vector<std::string> name_placeholders;
 };
 
 struct Expression {
-  std::vector<Node> nodes;
-  NodeId root = 0;
+  // Shared because equal texts may have one tree.
+  std::shared_ptr<const Tree> tree;
+  // Canonical AttributeValues. Shared because several expressions of a request
+  // may name one value of up to 400 KB. Null, while it is parsed, for a
+  // placeholder that is not defined.
+  std::vector<std::shared_ptr<const std::string>> values;
 
-  const Node& node(NodeId id) const { return nodes[id]; }
+  const Node& root() const { return tree->nodes[tree->root]; }
+  const Node& node(NodeId id) const { return tree->nodes[id]; }
   const Node& operand(const Node& parent, size_t index) const {
-    return nodes[parent.operands[index]];
+    return tree->nodes[parent.operands[index]];
   }
+  // REQUIRES: kValue.
+  const std::shared_ptr<const std::string>& value(const Node& node) const {
+    CHECK(node.kind == NodeKind::kValue);
+    return values[node.slot];
+  }
+  ValueView view(const Node& node) const { return ValueView(*value(node)); }
 };
 
 // Is true or false rather than a value of an item.

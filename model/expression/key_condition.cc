@@ -60,6 +60,28 @@ std::optional<SortOperator> SortOperatorOf(const Node& node) {
   }
 }
 
+std::optional<SortOperator> SortOperatorOf(expression::LegacyOperator op) {
+  using expression::LegacyOperator;
+  switch (op) {
+    case LegacyOperator::kEqual:
+      return SortOperator::kEqual;
+    case LegacyOperator::kLess:
+      return SortOperator::kLess;
+    case LegacyOperator::kLessOrEqual:
+      return SortOperator::kLessOrEqual;
+    case LegacyOperator::kGreater:
+      return SortOperator::kGreater;
+    case LegacyOperator::kGreaterOrEqual:
+      return SortOperator::kGreaterOrEqual;
+    case LegacyOperator::kBetween:
+      return SortOperator::kBetween;
+    case LegacyOperator::kBeginsWith:
+      return SortOperator::kBeginsWith;
+    default:
+      return std::nullopt;
+  }
+}
+
 // :v < a  is  a > :v
 SortOperator Mirrored(SortOperator op) {
   switch (op) {
@@ -85,7 +107,7 @@ class KeyConditionReader {
       : expression_(expression) {}
 
   absl::StatusOr<KeyConditionExpression> Read() {
-    RETURN_IF_ERROR(ReadCondition(expression_.node(expression_.root)));
+    RETURN_IF_ERROR(ReadCondition(expression_.root()));
     return std::move(result_);
   }
 
@@ -121,7 +143,7 @@ class KeyConditionReader {
   absl::Status ReadOperand(const Node& operand, size_t index, Term& term) {
     switch (operand.kind) {
       case NodeKind::kValue:
-        term.values.push_back(*operand.value);
+        term.values.push_back(*expression_.value(operand));
         return absl::OkStatus();
       case NodeKind::kPath:
         if (!term.attribute.empty()) {
@@ -234,6 +256,20 @@ absl::StatusOr<KeyConditionExpression> KeyConditionExpression::Parse(
       const Expression expression,
       expression::ParseCondition("KeyConditionExpression", text, placeholders));
   return KeyConditionReader(expression).Read();
+}
+
+absl::StatusOr<KeyConditionExpression> KeyConditionExpression::FromLegacy(
+    absl::Span<const expression::LegacyCondition> conditions) {
+  KeyConditionExpression result;
+  for (const expression::LegacyCondition& condition : conditions) {
+    const std::optional<SortOperator> op = SortOperatorOf(condition.op);
+    if (!op.has_value()) {
+      return ValidationError(
+          "Attempted conditional constraint is not an indexable operation");
+    }
+    result.terms_.push_back({condition.attribute, *op, condition.values});
+  }
+  return result;
 }
 
 absl::StatusOr<KeyCondition> KeyConditionExpression::Bind(

@@ -18,6 +18,8 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "model/expression/legacy.h"
 #include "model/expression/placeholders.h"
 #include "model/item_view.h"
 #include "model/key.h"
@@ -58,6 +60,10 @@ class KeyConditionExpression {
   // Everything that can be said without a schema.
   static absl::StatusOr<KeyConditionExpression> Parse(
       absl::string_view text, expression::Placeholders& placeholders);
+
+  // The same from the legacy KeyConditions.
+  static absl::StatusOr<KeyConditionExpression> FromLegacy(
+      absl::Span<const expression::LegacyCondition> conditions);
 
   // Equality on the partition key, at most one condition on the sort key,
   // values of the schema's types and within the limits of keys.

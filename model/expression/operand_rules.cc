@@ -5,10 +5,16 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "model/expression/values.h"
 #include "model/key.h"
 
 namespace pallet::model::expression {
 namespace {
+
+// A value whose placeholder is defined.
+bool IsLiteral(const Expression& expression, const Node& node) {
+  return node.kind == NodeKind::kValue && expression.value(node) != nullptr;
+}
 
 // Rules of one node, asked in order.
 class Rules {
@@ -20,6 +26,9 @@ class Rules {
   std::optional<Finding> CheckComparison() const;
   std::optional<Finding> CheckBetween() const;
   std::optional<Finding> CheckIn() const;
+  std::optional<Finding> CheckSum() const {
+    return CheckTypes({ValueKind::kNumber});
+  }
 
  private:
   size_t count() const { return node_.operands.size(); }
@@ -47,12 +56,13 @@ class Rules {
 
 std::optional<ValueKind> Rules::TypeOf(size_t i) const {
   const Node& node = operand(i);
-  if (node.kind == NodeKind::kValue && node.value != nullptr) {
-    return node.view().kind();
-  }
-  if (node.kind == NodeKind::kFunction && node.function == Function::kSize) {
+  if (IsLiteral(expression_, node)) return expression_.view(node).kind();
+  if (node.kind == NodeKind::kPlus || node.kind == NodeKind::kMinus) {
     return ValueKind::kNumber;
   }
+  if (node.kind != NodeKind::kFunction) return std::nullopt;
+  if (node.function == Function::kSize) return ValueKind::kNumber;
+  if (node.function == Function::kListAppend) return ValueKind::kList;
   return std::nullopt;
 }
 
@@ -107,13 +117,14 @@ std::optional<Finding> Rules::CheckTypes(
 
 // attribute_type's second operand is a placeholder for a type's short name.
 std::optional<Finding> Rules::CheckTypeName() const {
-  if (operand(1).kind == NodeKind::kValue && operand(1).value == nullptr) {
+  if (operand(1).kind == NodeKind::kValue &&
+      !IsLiteral(expression_, operand(1))) {
     return std::nullopt;
   }
   const std::optional<ValueKind> type = TypeOf(1);
   if (!type.has_value()) return WrongType("{NS,SS,L,BS,N,M,B,BOOL,NULL,S}");
   if (*type != ValueKind::kString) return WrongType(model::NameOf(*type));
-  const absl::string_view wanted = operand(1).view().scalar();
+  const absl::string_view wanted = expression_.view(operand(1)).scalar();
   for (int kind = 1; kind <= 10; ++kind) {
     if (model::NameOf(ValueKind{kind}) == wanted) return std::nullopt;
   }
@@ -168,23 +179,9 @@ std::optional<Finding> Rules::CheckComparison() const {
       {ValueKind::kString, ValueKind::kNumber, ValueKind::kBinary});
 }
 
-bool IsLiteral(const Node& node) {
-  return node.kind == NodeKind::kValue && node.value != nullptr;
-}
-
-// REQUIRES: a scalar literal of kind S, N or B.
-KeyValue ScalarOf(const Node& literal) {
-  const ValueView view = literal.view();
-  const ScalarType type =
-      view.kind() == ValueKind::kString   ? ScalarType::kString
-      : view.kind() == ValueKind::kNumber ? ScalarType::kNumber
-                                          : ScalarType::kBinary;
-  return {type, std::string(view.scalar())};
-}
-
-// {S:text}; binary as base64.
-std::string Show(const Node& literal) {
-  const KeyValue value = ScalarOf(literal);
+// {S:text}; binary as base64. REQUIRES: a string, number or binary.
+std::string Show(ValueView literal) {
+  const KeyValue value = *model::ScalarOf(literal);
   return absl::StrCat("AttributeValue: {", model::NameOf(value.type), ":",
                       value.type == ScalarType::kBinary
                           ? absl::Base64Escape(value.bytes)
@@ -195,13 +192,16 @@ std::string Show(const Node& literal) {
 std::optional<Finding> Rules::CheckBetween() const {
   std::optional<Finding> finding =
       CheckTypes({ValueKind::kString, ValueKind::kNumber, ValueKind::kBinary});
-  const Node& lower = operand(1);
-  const Node& upper = operand(2);
-  if (finding || !IsLiteral(lower) || !IsLiteral(upper)) return finding;
+  if (finding || !IsLiteral(expression_, operand(1)) ||
+      !IsLiteral(expression_, operand(2))) {
+    return finding;
+  }
+  const ValueView lower = expression_.view(operand(1));
+  const ValueView upper = expression_.view(operand(2));
   absl::string_view broken;
-  if (lower.view().kind() != upper.view().kind()) {
+  if (lower.kind() != upper.kind()) {
     broken = "same data type for lower and upper bounds";
-  } else if (Compare(ScalarOf(lower), ScalarOf(upper)) > 0) {
+  } else if (CompareScalars(lower, upper) > 0) {
     broken = "upper bound to be greater than or equal to lower bound";
   } else {
     return std::nullopt;
@@ -210,6 +210,26 @@ std::optional<Finding> Rules::CheckBetween() const {
                  absl::StrCat("The BETWEEN operator requires ", broken,
                               "; lower bound operand: ", Show(lower),
                               ", upper bound operand: ", Show(upper))};
+}
+
+// As ADD and DELETE call it.
+absl::string_view LongName(ValueKind kind) {
+  switch (kind) {
+    case ValueKind::kString:
+      return "STRING";
+    case ValueKind::kNumber:
+      return "NUMBER";
+    case ValueKind::kBinary:
+      return "BINARY";
+    case ValueKind::kMap:
+      return "MAP";
+    case ValueKind::kList:
+      return "LIST";
+    case ValueKind::kBool:
+      return "BOOLEAN";
+    default:
+      return model::NameOf(kind);
+  }
 }
 
 std::optional<Finding> Rules::CheckIn() const {
@@ -239,9 +259,31 @@ std::optional<Finding> CheckOperands(const Expression& expression,
       return rules.CheckBetween();
     case NodeKind::kIn:
       return rules.CheckIn();
+    case NodeKind::kPlus:
+    case NodeKind::kMinus:
+      return rules.CheckSum();
     default:
       return std::nullopt;
   }
+}
+
+std::optional<Finding> CheckAction(const Expression& expression,
+                                   const Action& action) {
+  if (action.section != Section::kAdd && action.section != Section::kDelete) {
+    return std::nullopt;
+  }
+  const Node& value = expression.node(action.value);
+  if (!IsLiteral(expression, value)) return std::nullopt;
+  const ValueKind kind = expression.view(value).kind();
+  if (IsSet(kind) ||
+      (kind == ValueKind::kNumber && action.section == Section::kAdd)) {
+    return std::nullopt;
+  }
+  return Finding{
+      Fault::kOperandType,
+      absl::StrCat("Incorrect operand type for operator or function; "
+                   "operator: ",
+                   NameOf(action.section), ", operand type: ", LongName(kind))};
 }
 
 }  // namespace pallet::model::expression

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the operators and functions of conditions ask of their operands, as far
+// What operators and functions ask of their operands, as far
 // as it can be said without an item: number, kind and literal types.
 // Thread-safe: pure functions.
 #pragma once
@@ -19,16 +19,19 @@ inline constexpr size_t kMaxInOperands = 100;  // the left one included
 enum class Fault {
   kOperators,    // more than 300
   kParentheses,  // redundant
+  kSection,      // twice
   kUnknownFunction,
   kMisusedFunction,
   kReservedWord,
   kPath,       // nesting, list index
   kUndefined,  // placeholder
+  kOverlap,
+  kConflict,
   kOperandCount,
   kSameOperand,
   kOperandType,
 };
-inline constexpr size_t kFaults = 10;
+inline constexpr size_t kFaults = 13;
 
 struct Finding {
   Fault fault;
@@ -39,5 +42,9 @@ struct Finding {
 // undefined (null) breaks none.
 std::optional<Finding> CheckOperands(const Expression& expression,
                                      const Node& node);
+
+// The same for the value of ADD and DELETE.
+std::optional<Finding> CheckAction(const Expression& expression,
+                                   const Action& action);
 
 }  // namespace pallet::model::expression

@@ -66,20 +66,17 @@ Parser::Parser(absl::string_view kind, absl::string_view text,
 absl::StatusOr<Expression> Parser::ParseCondition() {
   RETURN_IF_ERROR(CheckSize());
   ASSIGN_OR_RETURN(const Operand root, ParseOr(Bare::kNo));
-  RETURN_IF_ERROR(Finish());
-  expression_.root = root.id;
-  return std::move(expression_);
+  tree_->root = root.id;
+  return Finish();
 }
 
-absl::StatusOr<std::vector<Path>> Parser::ParsePaths() {
+absl::StatusOr<Expression> Parser::ParseProjection() {
   RETURN_IF_ERROR(CheckSize());
-  std::vector<Path> paths;
   do {
     ASSIGN_OR_RETURN(Path path, ParsePath());
-    paths.push_back(std::move(path));
+    AddTarget(path);
   } while (Accept(TokenKind::kComma));
-  RETURN_IF_ERROR(Finish());
-  return paths;
+  return Finish();
 }
 
 absl::Status Parser::CheckSize() const {
@@ -93,7 +90,7 @@ absl::Status Parser::CheckSize() const {
   return absl::OkStatus();
 }
 
-absl::Status Parser::Finish() const {
+absl::StatusOr<Expression> Parser::Finish() {
   if (!At(TokenKind::kEnd)) return SyntaxError();
   if (operators_ > kMaxOperators) {
     return Error(absl::StrCat(
@@ -103,7 +100,10 @@ absl::Status Parser::Finish() const {
   for (const std::optional<std::string>& fault : faults_) {
     if (fault.has_value()) return Error(*fault);
   }
-  return absl::OkStatus();
+  for (Node& node : tree_->nodes) {
+    if (node.kind == NodeKind::kPath) node.slot = tree_->reads.Add(node.path);
+  }
+  return std::move(expression_);
 }
 
 absl::StatusOr<Parser::Operand> Parser::ParseOr(Bare bare) {
@@ -299,8 +299,10 @@ absl::Status Parser::ParseListIndex(Path& path) {
 
 NodeId Parser::TakeValue() {
   Node node{.kind = NodeKind::kValue};
-  node.value = placeholders_.FindValue(current_.text);
-  if (node.value == nullptr) {
+  node.slot = expression_.values.size();
+  expression_.values.push_back(placeholders_.FindValue(current_.text));
+  tree_->value_placeholders.emplace_back(current_.text);
+  if (expression_.values.back() == nullptr) {
     Report(Fault::kUndefined,
            absl::StrCat("An expression attribute value used in expression is "
                         "not defined; attribute value: ",
@@ -310,12 +312,15 @@ NodeId Parser::TakeValue() {
   return Add(std::move(node));
 }
 
-std::string Parser::TakeName() {
+Name Parser::TakeName() {
   const Token token = current_;
   Advance();
   if (token.kind == TokenKind::kName) {
-    const std::string* name = placeholders_.FindName(token.text);
-    if (name != nullptr) return *name;
+    auto name = placeholders_.FindName(token.text);
+    if (name != nullptr) {
+      tree_->name_placeholders.emplace_back(token.text);
+      return Name(std::move(name));
+    }
     Report(Fault::kUndefined,
            absl::StrCat("An expression attribute name used in the document "
                         "path is not defined; attribute name: ",
@@ -326,12 +331,12 @@ std::string Parser::TakeName() {
                         "keyword: ",
                         token.text));
   }
-  return std::string(token.text);
+  return Name(std::string(token.text));
 }
 
 NodeId Parser::Add(Node node) {
-  expression_.nodes.push_back(std::move(node));
-  return expression_.nodes.size() - 1;
+  tree_->nodes.push_back(std::move(node));
+  return tree_->nodes.size() - 1;
 }
 
 NodeId Parser::AddOperator(Node node) {
@@ -361,13 +366,13 @@ void Parser::CheckMisuse(NodeId id) {
 }
 
 void Parser::CheckAllowed(Function function) {
-  if (function != Function::kIfNotExists && function != Function::kListAppend) {
-    return;
-  }
+  const bool of_updates =
+      function == Function::kIfNotExists || function == Function::kListAppend;
+  if (of_updates == is_update_) return;
   Report(Fault::kMisusedFunction,
-         absl::StrCat("The function is not allowed in a condition expression; "
-                      "function: ",
-                      NameOf(function)));
+         absl::StrCat("The function is not allowed in ",
+                      is_update_ ? "an update" : "a condition",
+                      " expression; function: ", NameOf(function)));
 }
 
 void Parser::Advance() {
@@ -410,9 +415,34 @@ absl::StatusOr<Expression> ParseCondition(absl::string_view kind,
   return Parser(kind, text, placeholders).ParseCondition();
 }
 
-absl::StatusOr<std::vector<Path>> ParseProjection(absl::string_view text,
-                                                  Placeholders& placeholders) {
-  return Parser("ProjectionExpression", text, placeholders).ParsePaths();
+absl::StatusOr<Expression> ParseProjection(absl::string_view text,
+                                           Placeholders& placeholders) {
+  return Parser("ProjectionExpression", text, placeholders).ParseProjection();
+}
+
+absl::StatusOr<Expression> ParseUpdate(absl::string_view text,
+                                       Placeholders& placeholders) {
+  return Parser("UpdateExpression", text, placeholders).ParseUpdate();
+}
+
+std::optional<Expression> Rebind(std::shared_ptr<const Tree> tree,
+                                 Placeholders& placeholders) {
+  Expression expression{std::move(tree), {}};
+  for (const std::string& name : expression.tree->name_placeholders) {
+    if (placeholders.FindName(name) == nullptr) return std::nullopt;
+  }
+  expression.values.reserve(expression.tree->value_placeholders.size());
+  for (const std::string& name : expression.tree->value_placeholders) {
+    expression.values.push_back(placeholders.FindValue(name));
+    if (expression.values.back() == nullptr) return std::nullopt;
+  }
+  for (const Node& node : expression.tree->nodes) {
+    if (CheckOperands(expression, node).has_value()) return std::nullopt;
+  }
+  for (const Action& action : expression.tree->actions) {
+    if (CheckAction(expression, action).has_value()) return std::nullopt;
+  }
+  return expression;
 }
 
 }  // namespace pallet::model::expression

@@ -4,6 +4,11 @@
 // key condition are conditions; projections are lists of paths; an update is
 // built from the same paths and operands.
 //
+//   projection := path (',' path)*
+//   update     := section+                     each kind at most once
+//   section    := SET path '=' sum (',' path '=' sum)* | REMOVE path (',' path)*
+//               | (ADD | DELETE) path value (',' path value)*
+//   sum        := operand (('+' | '-') operand)? | '(' sum ')'
 //   condition  := and (OR and)*                and := not (AND not)*
 //   not        := NOT* (comparison | function | '(' condition ')')
 //   comparison := operand ('=' | '<>' | '<' | '<=' | '>' | '>=') operand
@@ -20,6 +25,7 @@
 #pragma once
 
 #include <array>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -50,7 +56,8 @@ class Parser {
 
   // Each takes the whole text. REQUIRES: the first call on this parser.
   absl::StatusOr<Expression> ParseCondition();
-  absl::StatusOr<std::vector<Path>> ParsePaths();
+  absl::StatusOr<Expression> ParseProjection();
+  absl::StatusOr<Expression> ParseUpdate();
 
  private:
   struct Operand {
@@ -62,7 +69,7 @@ class Parser {
   enum class Bare { kNo, kInParentheses };
 
   absl::Status CheckSize() const;
-  absl::Status Finish() const;
+  absl::StatusOr<Expression> Finish();
 
   absl::StatusOr<Operand> ParseOr(Bare bare);
   absl::StatusOr<Operand> ParseAnd(Bare bare);
@@ -77,8 +84,13 @@ class Parser {
   absl::Status ParsePathElement(Path& path);
   absl::Status ParseListIndex(Path& path);
 
+  absl::Status ParseSection();
+  absl::Status ParseAction(Section section);
+  absl::StatusOr<Operand> ParseSum();
+  void AddTarget(const Path& path);
+
   NodeId TakeValue();
-  std::string TakeName();
+  Name TakeName();
   NodeId Add(Node node);
   NodeId AddOperator(Node node);  // counted, its operands checked
   Operand Close(Operand inner);   // after ')'
@@ -101,7 +113,12 @@ class Parser {
   Token previous_;
   Token current_;
   Token next_;
-  Expression expression_;
+  // The tree that expression_ has, while it may still change.
+  const std::shared_ptr<Tree> tree_ = std::make_shared<Tree>();
+  Expression expression_{tree_, {}};
+  bool is_update_ = false;
+  bool has_section_[4] = {};
+  std::vector<Path> targets_;
   int operators_ = 0;
   int depth_ = 0;
   std::array<std::optional<std::string>, kFaults> faults_;
@@ -112,8 +129,15 @@ absl::StatusOr<Expression> ParseCondition(absl::string_view kind,
                                           absl::string_view text,
                                           Placeholders& placeholders);
 
-// The paths of a ProjectionExpression, in order, overlaps unchecked.
-absl::StatusOr<std::vector<Path>> ParseProjection(absl::string_view text,
-                                                  Placeholders& placeholders);
+// A ProjectionExpression and an UpdateExpression. Their targets are apart.
+absl::StatusOr<Expression> ParseProjection(absl::string_view text,
+                                           Placeholders& placeholders);
+absl::StatusOr<Expression> ParseUpdate(absl::string_view text,
+                                       Placeholders& placeholders);
+
+// What the text of `tree` means with the values of another request, whose names
+// are the same. nullopt if anything is wrong with it: parse it to learn what.
+std::optional<Expression> Rebind(std::shared_ptr<const Tree> tree,
+                                 Placeholders& placeholders);
 
 }  // namespace pallet::model::expression

@@ -114,9 +114,10 @@ Placeholders::Slot* Placeholders::Find(std::vector<Slot>& slots,
   return &*slot;
 }
 
-const std::string* Placeholders::FindName(absl::string_view placeholder) {
+std::shared_ptr<const std::string> Placeholders::FindName(
+    absl::string_view placeholder) {
   const Slot* slot = Find(names_, placeholder);
-  return slot == nullptr ? nullptr : slot->content.get();
+  return slot == nullptr ? nullptr : slot->content;
 }
 
 std::shared_ptr<const std::string> Placeholders::FindValue(

@@ -48,7 +48,7 @@ class Placeholders {
   bool has_values() const { return !values_.empty(); }
 
   // The attribute name, or null. Marks it used.
-  const std::string* FindName(absl::string_view placeholder);
+  std::shared_ptr<const std::string> FindName(absl::string_view placeholder);
 
   // The canonical AttributeValue, or null. Marks it used.
   std::shared_ptr<const std::string> FindValue(absl::string_view placeholder);

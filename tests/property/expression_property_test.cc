@@ -32,7 +32,7 @@ class Grower {
   explicit Grower(uint32_t seed) : random_(seed) {}
 
   Expression Grow() {
-    expression_.root = Condition(4);
+    tree_->root = Condition(4);
     return std::move(expression_);
   }
 
@@ -40,8 +40,15 @@ class Grower {
   int Pick(int n) { return std::uniform_int_distribution(0, n - 1)(random_); }
 
   NodeId Add(Node node) {
-    expression_.nodes.push_back(std::move(node));
-    return expression_.nodes.size() - 1;
+    tree_->nodes.push_back(std::move(node));
+    return tree_->nodes.size() - 1;
+  }
+
+  NodeId AddValue(const std::string& value) {
+    Node node{.kind = NodeKind::kValue};
+    node.slot = expression_.values.size();
+    expression_.values.push_back(std::make_shared<std::string>(value));
+    return Add(std::move(node));
   }
 
   NodeId APath() {
@@ -60,16 +67,10 @@ class Grower {
   NodeId AValue() {
     const std::string text = absl::StrCat(Pick(100));
     const std::string values[] = {S(text), B(text), N(text)};
-    Node node{.kind = NodeKind::kValue};
-    node.value = std::make_shared<std::string>(values[Pick(3)]);
-    return Add(std::move(node));
+    return AddValue(values[Pick(3)]);
   }
 
-  NodeId AString() {
-    Node node{.kind = NodeKind::kValue};
-    node.value = std::make_shared<std::string>(S("SS"));
-    return Add(std::move(node));
-  }
+  NodeId AString() { return AddValue(S("SS")); }
 
   NodeId Size() {
     return Add({.kind = NodeKind::kFunction,
@@ -154,7 +155,8 @@ class Grower {
   }
 
   std::mt19937 random_;
-  Expression expression_;
+  const std::shared_ptr<Tree> tree_ = std::make_shared<Tree>();
+  Expression expression_{tree_, {}};
   int paths_ = 0;
 };
 

@@ -200,6 +200,8 @@ TEST_F(NumberPropertyTest, OrderIsTheOraclesInBothForms) {
     const Number x = *Number::Parse(a.text), y = *Number::Parse(b.text);
     const int order = Compare(a.oracle, b.oracle);
     ASSERT_EQ(Number::Compare(x, y), order) << a.text << " " << b.text;
+    ASSERT_EQ(Number::CompareNormal(x.ToString(), y.ToString()), order)
+        << a.text << " " << b.text;
     const std::string bytes_x = ordered(x), bytes_y = ordered(y);
     const int bytes_order = bytes_x.compare(bytes_y);
     ASSERT_EQ((bytes_order > 0) - (bytes_order < 0), order)

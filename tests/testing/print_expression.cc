@@ -34,7 +34,7 @@ class Printer {
   explicit Printer(const Expression& expression) : expression_(expression) {}
 
   PrintedExpression Print() {
-    out_.text = Text(expression_.root);
+    out_.text = Text(expression_.tree->root);
     return std::move(out_);
   }
 
@@ -45,7 +45,7 @@ class Printer {
       case NodeKind::kPath:
         return PathText(node.path);
       case NodeKind::kValue:
-        return Value(*node.value);
+        return Value(*expression_.value(node));
       case NodeKind::kFunction:
         return absl::StrCat(NameOf(node.function), "(", List(node, 0), ")");
       case NodeKind::kBetween:
@@ -99,14 +99,15 @@ class Printer {
       if (const auto* index = std::get_if<uint32_t>(&element)) {
         absl::StrAppend(&text, "[", *index, "]");
       } else {
-        absl::StrAppend(&text, text.empty() ? "" : ".",
-                        Name(std::get<std::string>(element)));
+        absl::StrAppend(
+            &text, text.empty() ? "" : ".",
+            Placeholder(std::get<model::expression::Name>(element).text()));
       }
     }
     return text;
   }
 
-  std::string Name(const std::string& name) {
+  std::string Placeholder(const std::string& name) {
     for (const auto& [placeholder, known] : out_.names) {
       if (known == name) return placeholder;
     }
@@ -131,8 +132,7 @@ bool SameNode(const Expression& a, NodeId a_id, const Expression& b,
   const Node& y = b.node(b_id);
   if (x.kind != y.kind || x.function != y.function || x.path != y.path ||
       x.operands.size() != y.operands.size() ||
-      (x.value == nullptr) != (y.value == nullptr) ||
-      (x.value != nullptr && *x.value != *y.value)) {
+      (x.kind == NodeKind::kValue && *a.value(x) != *b.value(y))) {
     return false;
   }
   for (size_t i = 0; i < x.operands.size(); ++i) {
@@ -148,7 +148,7 @@ PrintedExpression Print(const Expression& expression) {
 }
 
 bool SameTree(const Expression& a, const Expression& b) {
-  return SameNode(a, a.root, b, b.root);
+  return SameNode(a, a.tree->root, b, b.tree->root);
 }
 
 }  // namespace pallet::testing
