@@ -48,7 +48,7 @@ absl::StatusOr<Record> Decode(absl::string_view what, absl::string_view key,
                               absl::string_view stored) {
   Record record;
   RETURN_IF_ERROR(DecodeRecord(what, key, stored, &record));
-  RETURN_IF_ERROR(CheckFormat(what, record.format(), kRecordFormat));
+  RETURN_IF_ERROR(CheckFormat(what, record.format(), kNewestRecordFormat));
   return record;
 }
 
@@ -184,7 +184,8 @@ absl::StatusOr<CatalogTable> Catalog::CreateTable(
           absl::StrCat("Table already exists: ", table.name()));
     }
     ASSIGN_OR_RETURN(CatalogRecord numbers, ReadCatalog(transaction));
-    table.set_format(kRecordFormat);
+    table.set_format(table.local_indexes().empty() ? kRecordFormat
+                                                   : kIndexedTableFormat);
     table.set_id(numbers.next_table());
     table.set_keyspace(numbers.next_keyspace());
     for (const Placement& placement : placements) {
@@ -202,9 +203,11 @@ absl::StatusOr<CatalogTable> Catalog::CreateTable(
       numbers.set_next_partition(numbers.next_partition() + 1);
     }
     CHECK(CoverAll(entry.partitions)) << table.name();
-    CHECK_LT(numbers.next_keyspace(), UINT32_MAX);
+    // Its own keyspace and those of its local indexes.
+    const uint32_t keyspaces = 1 + table.local_indexes_size();
+    CHECK_LT(numbers.next_keyspace(), UINT32_MAX - keyspaces);
     numbers.set_next_table(numbers.next_table() + 1);
-    numbers.set_next_keyspace(numbers.next_keyspace() + 1);
+    numbers.set_next_keyspace(numbers.next_keyspace() + keyspaces);
     RETURN_IF_ERROR(Put(transaction, tables_, table.name(), table));
     return Put(transaction, catalog_, kCatalogKey, numbers);
   };

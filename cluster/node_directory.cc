@@ -112,6 +112,13 @@ absl::Status NodeDirectory::MarkFounded() {
   return WriteNode();
 }
 
+absl::Status NodeDirectory::RaiseDiskFormat(uint32_t format) {
+  CHECK_LE(format, kNewestDiskFormat);
+  if (disk_format_ >= format) return absl::OkStatus();
+  disk_format_ = format;
+  return WriteNode();
+}
+
 absl::Status NodeDirectory::ReadNode() {
   ASSIGN_OR_RETURN(const std::string stored,
                    ReadFile(options_.file_system, node_path()));
@@ -119,7 +126,8 @@ absl::Status NodeDirectory::ReadNode() {
   RETURN_IF_ERROR(DecodeRecord(node_path(), kNodeName, stored, &record));
   RETURN_IF_ERROR(CheckFormat(node_path(), record.format(), kRecordFormat));
   RETURN_IF_ERROR(
-      CheckFormat(options_.path, record.disk_format(), kDiskFormat));
+      CheckFormat(options_.path, record.disk_format(), kNewestDiskFormat));
+  disk_format_ = record.disk_format();
   node_id_ = record.node_id();
   incarnation_ = record.incarnation();
   store_count_ = record.store_count();
@@ -131,7 +139,7 @@ absl::Status NodeDirectory::ReadNode() {
 absl::Status NodeDirectory::WriteNode() {
   storage::v1::NodeRecord record;
   record.set_format(kRecordFormat);
-  record.set_disk_format(kDiskFormat);
+  record.set_disk_format(disk_format_);
   record.set_node_id(node_id_);
   record.set_incarnation(incarnation_);
   record.set_store_count(store_count_);

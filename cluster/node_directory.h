@@ -25,8 +25,13 @@
 
 namespace pallet::cluster {
 
-// What the directory looks like. A directory of a higher number is refused.
-inline constexpr uint32_t kDiskFormat = 1;
+// What the directory looks like. A directory of a higher number than
+// kNewestDiskFormat is refused. A new one has the first format, and gets a
+// higher one when something is stored that older versions do not know.
+inline constexpr uint32_t kFirstDiskFormat = 1;
+inline constexpr uint32_t kLocalIndexDiskFormat = 2;  // logs and images tell of
+                                                      // local indexes
+inline constexpr uint32_t kNewestDiskFormat = 2;
 inline constexpr uint32_t kMaxStores = 1024;
 
 struct NodeDirectoryOptions {
@@ -58,6 +63,9 @@ class NodeDirectory {
   // Durable on return. REQUIRES: catalog and stores have been made.
   absl::Status MarkFounded();
 
+  // The directory has at least this format. Durable on return.
+  absl::Status RaiseDiskFormat(uint32_t format);
+
   std::string catalog_directory() const;
   std::string store_directory(uint32_t number) const;
 
@@ -77,6 +85,7 @@ class NodeDirectory {
   std::string node_id_;
   std::string incarnation_;
   uint32_t store_count_ = 0;
+  uint32_t disk_format_ = kFirstDiskFormat;
   bool founded_ = false;
   absl::Time created_;
 };

@@ -88,6 +88,52 @@ absl::StatusOr<model::KeySchema> KeySchemaOf(const TableRecord& table) {
                                table.name(), " makes no sense"));
 }
 
+absl::StatusOr<model::LocalIndex> LocalIndexOf(
+    const TableRecord& table, const model::KeySchema& key,
+    const storage::v1::LocalIndexRecord& record) {
+  const auto type = TypeOf(table, record.sort_attribute());
+  model::Projection projection;
+  bool sound = type.has_value() && key.sort.has_value();
+  switch (record.projection()) {
+    case storage::v1::INDEX_PROJECTION_ALL:
+      projection.kind = model::ProjectionKind::kAll;
+      break;
+    case storage::v1::INDEX_PROJECTION_KEYS_ONLY:
+      projection.kind = model::ProjectionKind::kKeysOnly;
+      break;
+    case storage::v1::INDEX_PROJECTION_INCLUDE:
+      projection.kind = model::ProjectionKind::kInclude;
+      projection.attributes.assign(record.non_key_attributes().begin(),
+                                   record.non_key_attributes().end());
+      break;
+    default:
+      sound = false;
+  }
+  if (!sound) {
+    return DataLoss(absl::StrCat("the catalog's index ", record.name(),
+                                 " of table ", table.name(),
+                                 " makes no sense"));
+  }
+  model::KeySchema index_key = key;
+  index_key.sort = model::KeyAttribute{record.sort_attribute(), *type};
+  return model::LocalIndex(record.name(), std::move(index_key), key,
+                           std::move(projection));
+}
+
+absl::StatusOr<std::vector<model::LocalIndex>> LocalIndexesOf(
+    const TableRecord& table, const model::KeySchema& key) {
+  if (table.local_indexes_size() > int{storage::kMaxLocalIndexes}) {
+    return DataLoss(absl::StrCat("the catalog's table ", table.name(),
+                                 " has too many local indexes"));
+  }
+  std::vector<model::LocalIndex> indexes;
+  for (const auto& record : table.local_indexes()) {
+    ASSIGN_OR_RETURN(model::LocalIndex index, LocalIndexOf(table, key, record));
+    indexes.push_back(std::move(index));
+  }
+  return indexes;
+}
+
 std::vector<TablePartition> PartitionsOf(const CatalogTable& entry) {
   std::vector<TablePartition> partitions;
   for (const PartitionRecord& record : entry.partitions) {
@@ -103,6 +149,8 @@ absl::StatusOr<TablePtr> MakeTable(const CatalogTable& entry) {
   table->name = entry.table.name();
   table->keyspace = KeyspaceId(entry.table.keyspace());
   ASSIGN_OR_RETURN(table->key, KeySchemaOf(entry.table));
+  ASSIGN_OR_RETURN(table->local_indexes,
+                   LocalIndexesOf(entry.table, table->key));
   table->partitions = PartitionsOf(entry);
   table->record = std::make_shared<TableRecord>(entry.table);
   return table;
@@ -183,10 +231,12 @@ absl::Status PartitionHost::OpenStores() {
 absl::Status PartitionHost::Reconcile() {
   absl::MutexLock control(&control_mutex_);
   ASSIGN_OR_RETURN(std::vector<CatalogTable> entries, catalog_->Load());
-  PartitionRecords missing;
+  ExpectedPartitions missing;
   for (const CatalogTable& entry : entries) {
     for (const PartitionRecord& partition : entry.partitions) {
-      missing.emplace(PartitionId(partition.id()), partition);
+      const auto indexes =
+          static_cast<uint32_t>(entry.table.local_indexes_size());
+      missing[PartitionId(partition.id())] = {&partition, indexes};
     }
   }
   RETURN_IF_ERROR(MatchPartitions(missing));
@@ -203,22 +253,23 @@ absl::Status PartitionHost::Reconcile() {
   return absl::OkStatus();
 }
 
-absl::Status PartitionHost::MatchPartitions(PartitionRecords& expected) {
+absl::Status PartitionHost::MatchPartitions(ExpectedPartitions& expected) {
   for (uint32_t i = 0; i < stores_.size(); ++i) {
     for (const PartitionInfo& found : stores_[i]->Partitions()) {
-      const auto record = expected.find(found.id);
-      if (record == expected.end()) {
+      const auto known = expected.find(found.id);
+      if (known == expected.end()) {
         RETURN_IF_ERROR(DropOrphan(StoreId(i), found.id));
         continue;
       }
-      if (record->second.store() != i ||
-          record->second.keyspace() != found.keyspace.value() ||
-          RangeOf(record->second) != found.range) {
+      const PartitionRecord& record = *known->second.record;
+      if (record.store() != i || record.keyspace() != found.keyspace.value() ||
+          RangeOf(record) != found.range ||
+          known->second.index_count != found.index_count) {
         return DataLoss(absl::StrCat("partition ", found.id.value(),
                                      " in store ", i,
                                      " is not the one the catalog knows"));
       }
-      expected.erase(record);
+      expected.erase(known);
     }
   }
   return absl::OkStatus();
@@ -239,7 +290,7 @@ absl::Status PartitionHost::DropOrphan(StoreId store, PartitionId id) {
 
 // A table that was being created when the process ended; others must be whole.
 absl::StatusOr<TablePtr> PartitionHost::FinishTable(
-    CatalogTable entry, const PartitionRecords& missing) {
+    CatalogTable entry, const ExpectedPartitions& missing) {
   if (entry.table.state() == storage::v1::TABLE_STATE_CREATING) {
     options_.logger->Info("table.creation_finished",
                           {{"table", entry.table.name()}});
@@ -283,7 +334,11 @@ absl::StatusOr<TablePtr> PartitionHost::CreateTable(TableRecord definition) {
   if (FindTable(definition.name()) != nullptr) {
     return AlreadyExists(definition.name());
   }
-  CHECK_OK(KeySchemaOf(definition).status());
+  ASSIGN_OR_RETURN(const model::KeySchema key, KeySchemaOf(definition));
+  RETURN_IF_ERROR(LocalIndexesOf(definition, key).status());
+  if (!definition.local_indexes().empty()) {
+    RETURN_IF_ERROR(directory_->RaiseDiskFormat(kLocalIndexDiskFormat));
+  }
   const absl::Time now = options_.clock->Now();
   definition.set_uuid(NewUuid());
   definition.set_state(storage::v1::TABLE_STATE_CREATING);
@@ -333,7 +388,7 @@ absl::StatusOr<TablePtr> PartitionHost::MakePartitions(CatalogTable entry) {
     }
     RETURN_IF_ERROR(stores_[partition.store()]->CreatePartition(
         PartitionId(partition.id()), KeyspaceId(partition.keyspace()),
-        RangeOf(partition)));
+        RangeOf(partition), entry.table.local_indexes_size()));
   }
   entry.table.set_state(storage::v1::TABLE_STATE_ACTIVE);
   RETURN_IF_ERROR(catalog_->UpdateTable(entry.table));
@@ -385,6 +440,8 @@ absl::StatusOr<TablePtr> PartitionHost::UpdateTable(
   auto table = std::make_shared<Table>(*old);
   ASSIGN_OR_RETURN(table->key, KeySchemaOf(record));
   CHECK(table->key == old->key);
+  CHECK_EQ(record.local_indexes_size(),
+           static_cast<int>(old->local_indexes.size()));
   RETURN_IF_ERROR(catalog_->UpdateTable(record));
   table->record = std::make_shared<TableRecord>(std::move(record));
   Publish(name, table);
@@ -406,11 +463,16 @@ absl::StatusOr<TablePtr> PartitionHost::DeleteTable(
 
 absl::StatusOr<TableCounts> PartitionHost::CountsOf(const Table& table) {
   TableCounts counts;
+  counts.local_indexes.resize(table.local_indexes.size());
   for (const TablePartition& partition : table.partitions) {
     ASSIGN_OR_RETURN(const PartitionInfo info,
                      stores_[partition.store.value()]->Partition(partition.id));
     counts.items += info.item_count;
     counts.bytes += info.item_bytes;
+    for (size_t i = 0; i < counts.local_indexes.size(); ++i) {
+      counts.local_indexes[i].rows += info.indexes[i].rows;
+      counts.local_indexes[i].bytes += info.indexes[i].bytes;
+    }
   }
   return counts;
 }

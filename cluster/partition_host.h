@@ -76,6 +76,7 @@ struct PartitionHostOptions {
 struct TableCounts {
   uint64_t items = 0;
   uint64_t bytes = 0;
+  std::vector<storage::RowCounts> local_indexes = {};  // of each, in order
 };
 
 class PartitionHost {
@@ -135,8 +136,11 @@ class PartitionHost {
   storage::Store& store(StoreId id) { return *stores_[id.value()]; }
 
  private:
-  using PartitionRecords =
-      std::map<storage::PartitionId, storage::v1::PartitionRecord>;
+  struct ExpectedPartition {
+    const storage::v1::PartitionRecord* record = nullptr;
+    uint32_t index_count = 0;
+  };
+  using ExpectedPartitions = std::map<storage::PartitionId, ExpectedPartition>;
 
   explicit PartitionHost(PartitionHostOptions options);
 
@@ -144,10 +148,10 @@ class PartitionHost {
   absl::Status OpenStores();
   absl::Status Reconcile() ABSL_LOCKS_EXCLUDED(control_mutex_);
   // Takes what the stores have out of `expected`; drops orphans.
-  absl::Status MatchPartitions(PartitionRecords& expected);
+  absl::Status MatchPartitions(ExpectedPartitions& expected);
   absl::Status DropOrphan(StoreId store, storage::PartitionId id);
   absl::StatusOr<TablePtr> FinishTable(CatalogTable entry,
-                                       const PartitionRecords& missing);
+                                       const ExpectedPartitions& missing);
 
   std::vector<StoreId> PlacePartitions() const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(control_mutex_);

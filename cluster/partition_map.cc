@@ -18,6 +18,19 @@ const TablePartition& Table::PartitionOf(uint64_t hash) const {
   return *std::prev(after);
 }
 
+const model::LocalIndex* Table::FindLocalIndex(absl::string_view index) const {
+  for (const model::LocalIndex& each : local_indexes) {
+    if (each.name() == index) return &each;
+  }
+  return nullptr;
+}
+
+storage::KeyspaceId Table::KeyspaceOfLocalIndex(size_t number) const {
+  CHECK_LT(number, local_indexes.size());
+  return storage::KeyspaceId(keyspace.value() + 1 +
+                             static_cast<uint32_t>(number));
+}
+
 PartitionMap::PartitionMap(std::vector<TablePtr> tables, uint64_t version)
     : tables_(std::move(tables)), version_(version) {
   std::sort(

@@ -17,6 +17,7 @@
 #include "absl/strings/string_view.h"
 #include "base/strong_id.h"
 #include "model/key.h"
+#include "model/local_index.h"
 #include "storage/ids.h"
 
 namespace pallet::storage::v1 {
@@ -47,12 +48,19 @@ struct Table {
   std::string name;
   storage::KeyspaceId keyspace;
   model::KeySchema key;
+  // At most storage::kMaxLocalIndexes.
+  std::vector<model::LocalIndex> local_indexes = {};
   std::vector<TablePartition> partitions;
   // What else the catalog says of it (pallet/storage/v1/catalog.proto). Shared
   // with the tables of other snapshots.
   std::shared_ptr<const storage::v1::TableRecord> record;
 
   const TablePartition& PartitionOf(uint64_t hash) const;
+
+  // Null if there is no local index of that name.
+  const model::LocalIndex* FindLocalIndex(absl::string_view index) const;
+  // Of the entries of local_indexes[number].
+  storage::KeyspaceId KeyspaceOfLocalIndex(size_t number) const;
 };
 
 // Shared because requests hold on to a table while the map moves on.

@@ -22,9 +22,13 @@ class MessageLite;
 
 namespace pallet::cluster {
 
-// The format of the records' fields that this version writes, and the highest
-// it reads.
+// The formats of the records' fields. A record is written in the lowest one
+// that says what it has to say, so that an older version can read what it
+// understands.
 inline constexpr uint32_t kRecordFormat = 1;
+// Tables with local indexes: who does not know them must not write to them.
+inline constexpr uint32_t kIndexedTableFormat = 2;
+inline constexpr uint32_t kNewestRecordFormat = 2;  // the highest it reads
 
 std::string EncodeRecord(absl::string_view key,
                          const google::protobuf::MessageLite& record);

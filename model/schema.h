@@ -5,13 +5,16 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "model/key.h"
+#include "model/local_index.h"
 
 namespace pallet::model {
 
@@ -19,6 +22,9 @@ inline constexpr size_t kMinTableNameBytes = 3;
 inline constexpr size_t kMaxTableNameBytes = 255;
 inline constexpr size_t kMaxTableArnBytes = 1024;
 inline constexpr size_t kMaxKeyAttributeNameBytes = 255;
+inline constexpr size_t kMaxLocalIndexes = 5;
+inline constexpr size_t kMaxNonKeyAttributes = 20;      // of one index
+inline constexpr size_t kMaxProjectedAttributes = 100;  // of all together
 
 struct AttributeDefinition {
   std::string name;
@@ -43,10 +49,26 @@ absl::Status CheckTableName(absl::string_view name);
 // A name that no table can have is let through: there is no such table.
 absl::StatusOr<std::string> TableNameOf(absl::string_view name_or_arn);
 
-// The key of a table without indexes: a HASH and at most one RANGE element,
-// each defined, and nothing else defined.
-absl::StatusOr<KeySchema> MakeKeySchema(
+// A local index as CreateTable asks for it.
+struct LocalIndexDefinition {
+  std::string name;
+  std::vector<KeySchemaElement> key;
+  std::optional<ProjectionKind> projection;
+  std::vector<std::string> non_key_attributes;
+};
+
+struct TableSchema {
+  KeySchema key;
+  std::vector<LocalIndex> local_indexes;
+};
+
+// A table's key is a HASH and at most one RANGE element; that of a local index
+// is the table's HASH and a RANGE of its own. What keys name is defined, and
+// nothing else is. REQUIRES: names have their lengths and characters, and keys
+// one or two elements.
+absl::StatusOr<TableSchema> MakeTableSchema(
     absl::Span<const AttributeDefinition> definitions,
-    absl::Span<const KeySchemaElement> elements);
+    absl::Span<const KeySchemaElement> key,
+    absl::Span<const LocalIndexDefinition> local_indexes);
 
 }  // namespace pallet::model

@@ -35,7 +35,8 @@ struct MessageRow {
 constexpr MessageRow kBuilt[] = {
     // Tables.
     {"CreateTableRequest",
-     "attribute_definitions table_name key_schema billing_mode "
+     "attribute_definitions table_name key_schema local_secondary_indexes "
+     "billing_mode "
      "provisioned_throughput sse_specification tags table_class "
      "deletion_protection_enabled warm_throughput on_demand_throughput"},
     {"DescribeTableRequest", "table_name"},
@@ -57,6 +58,8 @@ constexpr MessageRow kBuilt[] = {
     {"WarmThroughput", "read_units_per_second write_units_per_second"},
     {"SseSpecification", "enabled sse_type kms_master_key_id"},
     {"Tag", "key value"},
+    {"LocalSecondaryIndex", "index_name key_schema projection"},
+    {"Projection", "projection_type non_key_attributes"},
     // Items.
     {"GetItemRequest",
      "table_name key consistent_read return_consumed_capacity"},
@@ -65,11 +68,12 @@ constexpr MessageRow kBuilt[] = {
     {"DeleteItemRequest",
      "table_name key return_values return_consumed_capacity"},
     {"QueryRequest",
-     "table_name select limit consistent_read scan_index_forward "
+     "table_name index_name select limit consistent_read scan_index_forward "
      "exclusive_start_key return_consumed_capacity key_condition_expression "
      "expression_attribute_names expression_attribute_values"},
     {"ScanRequest",
-     "table_name limit select exclusive_start_key return_consumed_capacity "
+     "table_name index_name limit select exclusive_start_key "
+     "return_consumed_capacity "
      "total_segments segment consistent_read"},
     {"StreamQueryRequest", "query resume_token"},
     {"StreamScanRequest", "scan resume_token"},

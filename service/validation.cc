@@ -22,6 +22,8 @@ constexpr EnumRow kEnums[] = {
     {EnumRule::kAttributeType, 3, "[B, N, S]"},
     {EnumRule::kBillingMode, 2, "[PROVISIONED, PAY_PER_REQUEST]"},
     {EnumRule::kKeyType, 2, "[HASH, RANGE]"},
+    {EnumRule::kProjectionType, 3, "[ALL, INCLUDE, KEYS_ONLY]"},
+    {EnumRule::kReturnItemCollectionMetrics, 2, "[SIZE, NONE]"},
     {EnumRule::kReturnConsumedCapacity, 3, "[INDEXES, TOTAL, NONE]"},
     {EnumRule::kReturnValues, 5,
      "[ALL_NEW, UPDATED_OLD, ALL_OLD, NONE, UPDATED_NEW]"},

@@ -38,6 +38,8 @@ enum class EnumRule {
   kAttributeType,
   kBillingMode,
   kKeyType,
+  kProjectionType,
+  kReturnItemCollectionMetrics,
   kReturnConsumedCapacity,
   kReturnValues,
   kSelect,

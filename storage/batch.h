@@ -55,8 +55,9 @@ struct ControlOperation {
   };
   Kind kind = Kind::kMarker;
   PartitionId partition;
-  KeyspaceId keyspace;  // kCreatePartition
-  HashRange range;      // kCreatePartition
+  KeyspaceId keyspace;       // kCreatePartition
+  HashRange range;           // kCreatePartition
+  uint32_t index_count = 0;  // kCreatePartition
   // Called once, as RowWrite::Done is.
   absl::AnyInvocable<void(absl::Status)> done;
 };

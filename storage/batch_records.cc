@@ -17,6 +17,12 @@ absl::Status Damaged(const RecordView& record, absl::string_view what) {
                    record.partition.value(), " ", what));
 }
 
+void AddIndexCounts(const PartitionInfo& info, EntryBuilder* entry) {
+  for (uint32_t i = 0; i < info.index_count; ++i) {
+    entry->SetIndexCounts({i, info.indexes[i]});
+  }
+}
+
 void AddEffects(const PartitionBatch& partition, EntryBuilder* entry) {
   switch (partition.kind) {
     case PartitionBatch::Kind::kRows:
@@ -27,9 +33,11 @@ void AddEffects(const PartitionBatch& partition, EntryBuilder* entry) {
           entry->Put(DatabaseId::kItems, effect.row_key, effect.row);
         }
       }
+      AddIndexCounts(partition.after.info, entry);
       return;
     case PartitionBatch::Kind::kDeleteRange:
       entry->DeleteRange(DatabaseId::kItems, partition.begin, partition.end);
+      AddIndexCounts(partition.after.info, entry);
       return;
     case PartitionBatch::Kind::kForget:
       entry->Delete(DatabaseId::kPartitions,
@@ -43,12 +51,18 @@ void AddEffects(const PartitionBatch& partition, EntryBuilder* entry) {
 
 // Effects of an entry that came from the log. True if the partition's own state
 // is among what they delete.
-absl::StatusOr<bool> ApplyEffects(EntryReader& reader, ImageWrite& image) {
+absl::StatusOr<bool> ApplyEffects(EntryReader& reader, PartitionInfo* info,
+                                  ImageWrite& image) {
   bool forgotten = false;
   while (true) {
     Effect effect;
     ASSIGN_OR_RETURN(const bool more, reader.Next(&effect));
     if (!more) return forgotten;
+    if (effect.op == EffectOp::kIndexCounts) {
+      ASSIGN_OR_RETURN(const IndexCounts counts, DecodeIndexCounts(effect));
+      info->indexes[counts.index] = counts.counts;
+      continue;
+    }
     RETURN_IF_ERROR(image.Apply(effect));
     forgotten = forgotten || (effect.op == EffectOp::kDelete &&
                               effect.database == DatabaseId::kPartitions);
@@ -66,6 +80,7 @@ absl::Status ApplyCreate(const RecordView& record, PartitionStates& partitions,
   state.info.keyspace = create.keyspace;
   state.info.range = create.range;
   state.info.epoch = create.epoch;
+  state.info.index_count = create.index_count;
   state.index = record.index;
   partitions[record.partition] = state;
   return PutState(state, image);
@@ -75,7 +90,8 @@ absl::Status ApplyEntry(const RecordView& record, PartitionStates& partitions,
                         ImageWrite& image) {
   PartitionState& state = partitions[record.partition];
   ASSIGN_OR_RETURN(EntryReader reader, EntryReader::Open(record.payload));
-  ASSIGN_OR_RETURN(const bool forgotten, ApplyEffects(reader, image));
+  ASSIGN_OR_RETURN(const bool forgotten,
+                   ApplyEffects(reader, &state.info, image));
   if (forgotten) {
     partitions.erase(record.partition);
     return absl::OkStatus();
@@ -96,8 +112,8 @@ void AddRecords(Batch& batch, EntryBuilder* entry, FrameBuilder* frame) {
     record.index = partition.after.index;
     if (partition.kind == PartitionBatch::Kind::kCreate) {
       record.kind = RecordKind::kGroupCreate;
-      const std::string payload =
-          EncodeGroupCreate({info.keyspace, info.range, info.epoch});
+      const std::string payload = EncodeGroupCreate(
+          {info.keyspace, info.range, info.epoch, info.index_count});
       record.payload = payload;
       frame->Add(record);
       continue;

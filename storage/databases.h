@@ -4,7 +4,7 @@
 //
 //   database    key                                             value
 //   meta        name                                            see image.cc
-//   items       keyspace u32 | hash u64 | partition | sort?     row (row.h)
+//   items       keyspace u32 | hash u64 | partition | sort*     row (row.h)
 //   long_keys   keyspace u32 | hash u64 | link u64 | rest       row (long_key.h)
 //   changes     lineage u64 | change seq u64                    change record
 //   expiry      keyspace u32 | epoch seconds u64 | hash u64 |

@@ -46,6 +46,15 @@ void EntryBuilder::DeleteRange(DatabaseId database, absl::string_view begin,
   AppendBytes(&buffer_, end);
 }
 
+void EntryBuilder::SetIndexCounts(const IndexCounts& counts) {
+  std::string index, value;
+  AppendU8(&index, static_cast<uint8_t>(counts.index));
+  AppendU64(&value, counts.counts.rows);
+  AppendU64(&value, counts.counts.bytes);
+  Begin(EffectOp::kIndexCounts, DatabaseId::kPartitions, index);
+  AppendBytes(&buffer_, value);
+}
+
 bool EntryBuilder::empty() const { return buffer_.size() == kEntryHeaderBytes; }
 
 absl::string_view EntryBuilder::Finish(const EntryHeader& header) {
@@ -72,7 +81,7 @@ absl::StatusOr<bool> EntryReader::Next(Effect* effect) {
   uint8_t op, database;
   if (!ConsumeU8(&rest_, &op) || !ConsumeU8(&rest_, &database) ||
       op < static_cast<uint8_t>(EffectOp::kPut) ||
-      op > static_cast<uint8_t>(EffectOp::kDeleteRange) ||
+      op > static_cast<uint8_t>(EffectOp::kIndexCounts) ||
       !IsEffectDatabase(database) || !ConsumeBytes(&rest_, &effect->key)) {
     return Damaged();
   }
@@ -84,6 +93,21 @@ absl::StatusOr<bool> EntryReader::Next(Effect* effect) {
     return Damaged();
   }
   return true;
+}
+
+absl::StatusOr<IndexCounts> DecodeIndexCounts(const Effect& effect) {
+  absl::string_view key = effect.key, value = effect.value;
+  uint8_t index = 0;
+  IndexCounts counts;
+  if (effect.op != EffectOp::kIndexCounts || !ConsumeU8(&key, &index) ||
+      !key.empty() || index >= kMaxLocalIndexes ||
+      !ConsumeU64(&value, &counts.counts.rows) ||
+      !ConsumeU64(&value, &counts.counts.bytes) || !value.empty()) {
+    return model::MakeError(model::Reason::kDataLoss,
+                            "an entry's counts of an index are damaged");
+  }
+  counts.index = index;
+  return counts;
 }
 
 absl::Status EntryReader::Damaged() const {

@@ -7,6 +7,9 @@
 //   effect := 0x01 | database u8 | key bytes | value bytes     -- put
 //           | 0x02 | database u8 | key bytes                   -- delete
 //           | 0x03 | database u8 | begin bytes | end bytes     -- delete range
+//           | 0x04 | partitions u8 | index bytes | counts bytes
+//   index  := u8                  -- counts of that local index, from 0, after
+//   counts := rows u64 | bytes u64                           -- the entry
 //   bytes  := varint length, then that many bytes (base/bytes.h)
 //
 // Effects of a range delete begin <= key < end; an empty end is the end of the
@@ -34,7 +37,12 @@ struct EntryHeader {
   friend bool operator==(const EntryHeader&, const EntryHeader&) = default;
 };
 
-enum class EffectOp : uint8_t { kPut = 1, kDelete = 2, kDeleteRange = 3 };
+enum class EffectOp : uint8_t {
+  kPut = 1,
+  kDelete = 2,
+  kDeleteRange = 3,
+  kIndexCounts = 4,  // of the partition; not for the image
+};
 
 struct Effect {
   EffectOp op = EffectOp::kPut;
@@ -42,6 +50,14 @@ struct Effect {
   absl::string_view key;    // of a range: its begin
   absl::string_view value;  // of a put; of a range: its end; else empty
 };
+
+struct IndexCounts {
+  uint32_t index = 0;  // from 0
+  RowCounts counts;
+};
+
+// What a kIndexCounts effect says. kDataLoss if it is no such thing.
+absl::StatusOr<IndexCounts> DecodeIndexCounts(const Effect& effect);
 
 // Builds one entry in a buffer that is kept from entry to entry.
 class EntryBuilder {
@@ -56,6 +72,8 @@ class EntryBuilder {
   void Delete(DatabaseId database, absl::string_view key);
   void DeleteRange(DatabaseId database, absl::string_view begin,
                    absl::string_view end);
+
+  void SetIndexCounts(const IndexCounts& counts);
 
   bool empty() const;  // no effects
   size_t byte_size() const { return buffer_.size(); }

@@ -25,9 +25,11 @@ absl::Status NotHere(PartitionId id) {
       absl::StrCat("partition ", id.value(), " is not in this store"));
 }
 
-bool Overlap(const PartitionInfo& a, KeyspaceId keyspace, HashRange b) {
-  return a.keyspace == keyspace && a.range.first <= b.last &&
-         b.first <= a.range.last;
+// Whether some keyspaces and some hashes are in both.
+bool Overlap(const PartitionInfo& a, const ControlOperation& b) {
+  return a.keyspace.value() <= b.keyspace.value() + b.index_count &&
+         b.keyspace.value() <= a.keyspace.value() + a.index_count &&
+         a.range.first <= b.range.last && b.range.first <= a.range.last;
 }
 
 }  // namespace
@@ -73,7 +75,7 @@ class Evaluator::Context : public WriteContext {
 
   void Put(absl::string_view row_key, absl::string_view item_bytes,
            uint32_t item_size) override {
-    CheckInside(row_key);
+    const uint32_t ordinal = OrdinalInside(row_key);
     if (deletes_only_) {
       error_ = model::MakeError(model::Reason::kStorageFull,
                                 "only deletes are accepted: no room");
@@ -82,13 +84,15 @@ class Evaluator::Context : public WriteContext {
     auto before = Get(row_key);
     if (!Usable(before.status())) return;
     PartitionInfo& info = partition_->after.info;
+    RowCounts counts = CountsOf(info, ordinal);
     if (before->has_value()) {
-      info.item_bytes -= (*before)->item_size;
+      counts.bytes -= (*before)->item_size;
     } else {
-      ++info.item_count;
+      ++counts.rows;
     }
-    info.item_bytes += item_size;
-    info.change_seq = change_seq();
+    counts.bytes += item_size;
+    SetCounts(ordinal, counts, &info);
+    if (ordinal == 0) info.change_seq = change_seq();
 
     const size_t size = kRowHeaderBytes + item_bytes.size();
     char* const row = batch_.arena.Allocate(size);
@@ -97,13 +101,15 @@ class Evaluator::Context : public WriteContext {
   }
 
   void Delete(absl::string_view row_key) override {
-    CheckInside(row_key);
+    const uint32_t ordinal = OrdinalInside(row_key);
     auto before = Get(row_key);
     if (!Usable(before.status()) || !before->has_value()) return;
     PartitionInfo& info = partition_->after.info;
-    info.item_bytes -= (*before)->item_size;
-    --info.item_count;
-    info.change_seq = change_seq();
+    RowCounts counts = CountsOf(info, ordinal);
+    counts.bytes -= (*before)->item_size;
+    --counts.rows;
+    SetCounts(ordinal, counts, &info);
+    if (ordinal == 0) info.change_seq = change_seq();
     AddEffect(row_key, {});
   }
 
@@ -133,14 +139,16 @@ class Evaluator::Context : public WriteContext {
     looked_up_ = false;
   }
 
-  // The router sends a row to the partition that covers it; a row elsewhere
-  // would be counted and reclaimed wrongly.
-  void CheckInside(absl::string_view row_key) const {
+  // Which of the partition's keyspaces the row is in. The router sends a row to
+  // the partition that covers it; a row elsewhere would be counted and
+  // reclaimed wrongly.
+  uint32_t OrdinalInside(absl::string_view row_key) const {
     const PartitionInfo& info = partition_->after.info;
     CHECK(row_key.size() > kRowKeyPrefixBytes &&
-          KeyspaceOfRowKey(row_key) == info.keyspace &&
+          OrdinalOf(info, row_key) <= info.index_count &&
           info.range.Contains(HashOfRowKey(row_key)))
         << "a row outside of partition " << info.id;
+    return OrdinalOf(info, row_key);
   }
 
   Batch& batch_;
@@ -226,11 +234,11 @@ absl::Status Evaluator::CreatePartition(Batch& batch) {
   for (const auto& [id, state] : partitions_) {
     if (id == create.partition && state.phase == PartitionPhase::kServing &&
         state.info.keyspace == create.keyspace &&
-        state.info.range == create.range) {
+        state.info.range == create.range &&
+        state.info.index_count == create.index_count) {
       return absl::OkStatus();
     }
-    if (id == create.partition ||
-        Overlap(state.info, create.keyspace, create.range)) {
+    if (id == create.partition || Overlap(state.info, create)) {
       return model::MakeError(
           model::Reason::kResourceInUse,
           absl::StrCat("partition ", create.partition.value(),
@@ -241,6 +249,7 @@ absl::Status Evaluator::CreatePartition(Batch& batch) {
   state.info.id = create.partition;
   state.info.keyspace = create.keyspace;
   state.info.range = create.range;
+  state.info.index_count = create.index_count;
   state.index = 1;
   batch.Add(state).kind = PartitionBatch::Kind::kCreate;
   return absl::OkStatus();
@@ -265,32 +274,39 @@ absl::Status Evaluator::ReclaimChunk(Batch& batch, ReadTransaction& rows) {
   if (state == nullptr || state->phase != PartitionPhase::kDropped) {
     return NotHere(batch.control->partition);
   }
-  const std::string begin = FirstRowKey(state->info);
-  std::string end = EndRowKey(state->info);
-  PartitionInfo info = state->info;
-  uint64_t count = 0, bytes = 0;
-  std::unique_ptr<RowCursor> cursor = rows.Cursor(begin, end);
-  RETURN_IF_ERROR(cursor->SeekAtOrAfter(begin));
-  while (cursor->Valid() && count < kChunkRows && bytes < kChunkBytes) {
-    ++count;
-    bytes += cursor->row().item.size();
-    --info.item_count;
-    info.item_bytes -= cursor->row().item_size;
-    RETURN_IF_ERROR(cursor->Next());
-  }
-  if (cursor->Valid()) end = std::string(cursor->key());
-
   PartitionBatch& chunk = batch.Add(*state);
   ++chunk.after.index;
-  if (count == 0) {
-    chunk.kind = PartitionBatch::Kind::kForget;
-    return absl::OkStatus();
+  for (uint32_t ordinal = 0; ordinal <= state->info.index_count; ++ordinal) {
+    RETURN_IF_ERROR(TakeChunk(ordinal, rows, batch, &chunk));
+    if (chunk.range_rows > 0) return absl::OkStatus();
   }
-  chunk.kind = PartitionBatch::Kind::kDeleteRange;
-  chunk.after.info = info;
-  chunk.range_rows = count;
-  chunk.begin = batch.arena.Copy(begin);
-  chunk.end = batch.arena.Copy(end);
+  chunk.kind = PartitionBatch::Kind::kForget;
+  return absl::OkStatus();
+}
+
+absl::Status Evaluator::TakeChunk(uint32_t ordinal, ReadTransaction& rows,
+                                  Batch& batch, PartitionBatch* chunk) {
+  PartitionInfo& info = chunk->after.info;
+  const std::string begin = FirstRowKey(info, ordinal);
+  std::string end = EndRowKey(info, ordinal);
+  RowCounts counts = CountsOf(info, ordinal);
+  uint64_t bytes = 0;
+  std::unique_ptr<RowCursor> cursor = rows.Cursor(begin, end);
+  RETURN_IF_ERROR(cursor->SeekAtOrAfter(begin));
+  while (cursor->Valid() && chunk->range_rows < kChunkRows &&
+         bytes < kChunkBytes) {
+    ++chunk->range_rows;
+    bytes += cursor->row().item.size();
+    --counts.rows;
+    counts.bytes -= cursor->row().item_size;
+    RETURN_IF_ERROR(cursor->Next());
+  }
+  if (chunk->range_rows == 0) return absl::OkStatus();
+  if (cursor->Valid()) end = std::string(cursor->key());
+  chunk->kind = PartitionBatch::Kind::kDeleteRange;
+  SetCounts(ordinal, counts, &info);
+  chunk->begin = batch.arena.Copy(begin);
+  chunk->end = batch.arena.Copy(end);
   return absl::OkStatus();
 }
 

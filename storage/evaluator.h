@@ -59,6 +59,9 @@ class Evaluator {
   absl::Status CreatePartition(Batch& batch);
   absl::Status DropPartition(Batch& batch);
   absl::Status ReclaimChunk(Batch& batch, ReadTransaction& rows);
+  // Makes `chunk` the first rows of one keyspace, if it has any.
+  absl::Status TakeChunk(uint32_t ordinal, ReadTransaction& rows, Batch& batch,
+                         PartitionBatch* chunk);
 
   // The batch's record for the partition; null if it takes no writes here.
   PartitionBatch* RecordOf(PartitionId id, Batch& batch) const;

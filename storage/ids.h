@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The numbers the storage layer knows things by. None is ever used again, not
-// even for a table or index made again under its old name.
+// The numbers the storage layer knows things by, and counts. No number is ever
+// used again, not even for a table or index made again under its old name.
 #pragma once
 
 #include <cstdint>
@@ -28,6 +28,17 @@ struct HashRange {
 
   bool Contains(uint64_t hash) const { return first <= hash && hash <= last; }
   friend bool operator==(const HashRange&, const HashRange&) = default;
+};
+
+// Local indexes of a table have keyspaces that follow the table's own, one by
+// one; their rows lie in the partition of the items they stand for.
+inline constexpr uint32_t kMaxLocalIndexes = 5;
+
+struct RowCounts {
+  uint64_t rows = 0;
+  uint64_t bytes = 0;  // by DynamoDB's rule
+
+  friend bool operator==(const RowCounts&, const RowCounts&) = default;
 };
 
 }  // namespace pallet::storage

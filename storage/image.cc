@@ -178,6 +178,8 @@ absl::Status ImageWrite::Apply(const Effect& effect) {
       return Delete(effect.database, effect.key);
     case EffectOp::kDeleteRange:
       return DeleteRange(effect.database, effect.key, effect.value);
+    case EffectOp::kIndexCounts:
+      break;
   }
   CHECK(false) << static_cast<int>(effect.op);
 }

@@ -134,6 +134,31 @@ std::string RowKey(KeyspaceId keyspace, const model::Key& key, uint64_t seed) {
   return out;
 }
 
+std::string IndexRowKey(KeyspaceId index, absl::string_view row_key,
+                        const model::KeyValue& sort,
+                        const model::KeyValue& index_sort) {
+  const size_t sort_at = row_key.size() - EncodeKeyValue(sort).size();
+  CHECK(sort_at > kRowKeyPrefixBytes && sort_at < row_key.size());
+  std::string out;
+  AppendU32(&out, index.value());
+  absl::StrAppend(&out, row_key.substr(4, sort_at - 4),
+                  EncodeKeyValue(index_sort), row_key.substr(sort_at));
+  return out;
+}
+
+std::string RowKeyOfEntry(KeyspaceId table, absl::string_view entry_key,
+                          const model::KeyValue& sort,
+                          const model::KeyValue& index_sort) {
+  const size_t sort_at = entry_key.size() - EncodeKeyValue(sort).size();
+  const size_t index_sort_at = sort_at - EncodeKeyValue(index_sort).size();
+  CHECK(index_sort_at > kRowKeyPrefixBytes && sort_at < entry_key.size());
+  std::string out;
+  AppendU32(&out, table.value());
+  absl::StrAppend(&out, entry_key.substr(4, index_sort_at - 4),
+                  entry_key.substr(sort_at));
+  return out;
+}
+
 std::string HashPrefix(KeyspaceId keyspace, uint64_t hash) {
   std::string out;
   AppendU32(&out, keyspace.value());

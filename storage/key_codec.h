@@ -6,6 +6,8 @@
 //   partition := value                     -- if at most 64 bytes
 //              | 0x7F sha256(value)   -- otherwise: equality is all it needs
 //   sort      := value
+//   entry key := keyspace u32 | hash u64 | partition | index sort | sort
+//                -- of an item in a local index: ties in the table's order
 //   value     := 0x01 string | 0x02 number | 0x03 binary
 //   string, binary := (byte | 0x00 0xFF)* 0x00 0x00
 //                     -- zeros escaped, so that no key is a prefix of another
@@ -47,6 +49,15 @@ std::string CollectionPrefix(KeyspaceId keyspace,
 
 // The whole row key.
 std::string RowKey(KeyspaceId keyspace, const model::Key& key, uint64_t seed);
+
+// The key of an item's entry in a local index, and back. `row_key` is the
+// item's, `sort` its sort key, `index_sort` its value of the index's.
+std::string IndexRowKey(KeyspaceId index, absl::string_view row_key,
+                        const model::KeyValue& sort,
+                        const model::KeyValue& index_sort);
+std::string RowKeyOfEntry(KeyspaceId table, absl::string_view entry_key,
+                          const model::KeyValue& sort,
+                          const model::KeyValue& index_sort);
 
 // keyspace | hash: the first possible row key at that hash.
 std::string HashPrefix(KeyspaceId keyspace, uint64_t hash);

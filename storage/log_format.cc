@@ -220,20 +220,29 @@ std::string EncodeGroupCreate(const GroupCreate& group) {
   AppendU64(&bytes, group.range.first);
   AppendU64(&bytes, group.range.last);
   AppendU64(&bytes, group.epoch);
+  if (group.index_count > 0) {
+    AppendU8(&bytes, static_cast<uint8_t>(group.index_count));
+  }
   return bytes;
 }
 
 absl::StatusOr<GroupCreate> DecodeGroupCreate(absl::string_view payload) {
   uint32_t keyspace;
+  uint8_t index_count = 0;
   GroupCreate group;
   if (!ConsumeU32(&payload, &keyspace) ||
       !ConsumeU64(&payload, &group.range.first) ||
       !ConsumeU64(&payload, &group.range.last) ||
-      !ConsumeU64(&payload, &group.epoch) || !payload.empty()) {
+      !ConsumeU64(&payload, &group.epoch) ||
+      (!payload.empty() &&
+       (!ConsumeU8(&payload, &index_count) || index_count == 0 ||
+        index_count > kMaxLocalIndexes)) ||
+      !payload.empty()) {
     return model::MakeError(model::Reason::kDataLoss,
                             "a group create record is damaged");
   }
   group.keyspace = KeyspaceId(keyspace);
+  group.index_count = index_count;
   return group;
 }
 

@@ -176,11 +176,13 @@ std::string SegmentFileName(uint64_t seq);
 bool ParseSegmentFileName(absl::string_view name, uint64_t* seq);
 
 // The payload of kGroupCreate:
-//   keyspace u32 | range first u64 | range last u64 | epoch u64
+//   keyspace u32 | range first u64 | range last u64 | epoch u64 |
+//   local indexes u8?                                     -- none: not written
 struct GroupCreate {
   KeyspaceId keyspace;
   HashRange range;
   uint64_t epoch = 0;
+  uint32_t index_count = 0;
 
   friend bool operator==(const GroupCreate&, const GroupCreate&) = default;
 };

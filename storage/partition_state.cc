@@ -9,7 +9,8 @@
 namespace pallet::storage {
 namespace {
 
-constexpr uint8_t kFormat = 1;
+constexpr uint8_t kPlainFormat = 1;
+constexpr uint8_t kIndexedFormat = 2;
 
 absl::Status Damaged(absl::string_view what) {
   return model::MakeError(model::Reason::kDataLoss,
@@ -32,7 +33,8 @@ absl::StatusOr<PartitionId> DecodePartitionKey(absl::string_view key) {
 
 std::string EncodePartitionState(const PartitionState& state) {
   std::string row;
-  AppendU8(&row, kFormat);
+  const PartitionInfo& info = state.info;
+  AppendU8(&row, info.index_count == 0 ? kPlainFormat : kIndexedFormat);
   AppendU32(&row, state.info.keyspace.value());
   AppendU64(&row, state.info.range.first);
   AppendU64(&row, state.info.range.last);
@@ -42,14 +44,40 @@ std::string EncodePartitionState(const PartitionState& state) {
   AppendU64(&row, state.info.item_count);
   AppendU64(&row, state.info.item_bytes);
   AppendU8(&row, static_cast<uint8_t>(state.phase));
+  if (info.index_count == 0) return row;
+  AppendU8(&row, static_cast<uint8_t>(info.index_count));
+  for (uint32_t i = 0; i < info.index_count; ++i) {
+    AppendU64(&row, info.indexes[i].rows);
+    AppendU64(&row, info.indexes[i].bytes);
+  }
   return row;
 }
+
+namespace {
+
+// counts; false if that is not what `row` holds.
+bool DecodeCounts(absl::string_view* row, PartitionInfo* info) {
+  uint8_t count = 0;
+  if (!ConsumeU8(row, &count) || count == 0 || count > kMaxLocalIndexes) {
+    return false;
+  }
+  info->index_count = count;
+  for (uint32_t i = 0; i < count; ++i) {
+    if (!ConsumeU64(row, &info->indexes[i].rows) ||
+        !ConsumeU64(row, &info->indexes[i].bytes)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace
 
 absl::StatusOr<PartitionState> DecodePartitionState(PartitionId id,
                                                     absl::string_view row) {
   uint8_t format = 0, phase = 0;
   if (!ConsumeU8(&row, &format)) return Damaged("is empty");
-  if (format != kFormat) {
+  if (format != kPlainFormat && format != kIndexedFormat) {
     return Damaged(absl::StrCat("has the unknown format ", format));
   }
   PartitionState state;
@@ -63,6 +91,7 @@ absl::StatusOr<PartitionState> DecodePartitionState(PartitionId id,
       !ConsumeU64(&row, &change_seq) ||
       !ConsumeU64(&row, &state.info.item_count) ||
       !ConsumeU64(&row, &state.info.item_bytes) || !ConsumeU8(&row, &phase) ||
+      (format == kIndexedFormat && !DecodeCounts(&row, &state.info)) ||
       !row.empty()) {
     return Damaged("has the wrong length");
   }
@@ -76,12 +105,37 @@ absl::StatusOr<PartitionState> DecodePartitionState(PartitionId id,
   return state;
 }
 
-std::string FirstRowKey(const PartitionInfo& partition) {
-  return HashPrefix(partition.keyspace, partition.range.first);
+KeyspaceId KeyspaceOf(const PartitionInfo& partition, uint32_t ordinal) {
+  return KeyspaceId(partition.keyspace.value() + ordinal);
 }
 
-std::string EndRowKey(const PartitionInfo& partition) {
-  return PrefixEnd(HashPrefix(partition.keyspace, partition.range.last));
+uint32_t OrdinalOf(const PartitionInfo& partition, absl::string_view row_key) {
+  // A keyspace below the table's wraps around to a great number.
+  return KeyspaceOfRowKey(row_key).value() - partition.keyspace.value();
+}
+
+RowCounts CountsOf(const PartitionInfo& partition, uint32_t ordinal) {
+  if (ordinal == 0) return {partition.item_count, partition.item_bytes};
+  return partition.indexes[ordinal - 1];
+}
+
+void SetCounts(uint32_t ordinal, const RowCounts& counts,
+               PartitionInfo* partition) {
+  if (ordinal > 0) {
+    partition->indexes[ordinal - 1] = counts;
+    return;
+  }
+  partition->item_count = counts.rows;
+  partition->item_bytes = counts.bytes;
+}
+
+std::string FirstRowKey(const PartitionInfo& partition, uint32_t ordinal) {
+  return HashPrefix(KeyspaceOf(partition, ordinal), partition.range.first);
+}
+
+std::string EndRowKey(const PartitionInfo& partition, uint32_t ordinal) {
+  return PrefixEnd(
+      HashPrefix(KeyspaceOf(partition, ordinal), partition.range.last));
 }
 
 }  // namespace pallet::storage

@@ -3,11 +3,13 @@
 // PartitionState: what a store knows of a partition after a batch; also its row
 // in the image's `partitions` database.
 //
-//   row := format u8 = 1 | keyspace u32 | range first u64 | range last u64 |
-//          epoch u64 | index u64 | change seq u64 | item count u64 |
-//          item bytes u64 | phase u8
+//   row    := format u8 | keyspace u32 | range first u64 | range last u64 |
+//             epoch u64 | index u64 | change seq u64 | item count u64 |
+//             item bytes u64 | phase u8 | counts?
+//   counts := n u8 | (rows u64 | bytes u64){n}   -- of the local indexes
 //
-// (big endian). The image keeps a checksum beside it. On disk since format 1.
+// (big endian). Format 1 has no counts; 2 is written for partitions with local
+// indexes only. The image keeps a checksum beside it. On disk since format 1.
 // Pure functions; safe from any thread.
 #pragma once
 
@@ -39,9 +41,21 @@ std::string EncodePartitionState(const PartitionState& state);
 absl::StatusOr<PartitionState> DecodePartitionState(PartitionId id,
                                                     absl::string_view row);
 
-// Row keys of the partition: FirstRowKey <= key < EndRowKey. An empty end is
-// the end of the database.
-std::string FirstRowKey(const PartitionInfo& partition);
-std::string EndRowKey(const PartitionInfo& partition);
+// A partition has index_count + 1 keyspaces: 0 is the table's, those of its
+// local indexes follow.
+KeyspaceId KeyspaceOf(const PartitionInfo& partition, uint32_t ordinal);
+
+// Which of them a row lies in; greater than index_count: in none.
+// REQUIRES: size >= kRowKeyPrefixBytes.
+uint32_t OrdinalOf(const PartitionInfo& partition, absl::string_view row_key);
+
+RowCounts CountsOf(const PartitionInfo& partition, uint32_t ordinal);
+void SetCounts(uint32_t ordinal, const RowCounts& counts,
+               PartitionInfo* partition);
+
+// Row keys of one of its keyspaces: FirstRowKey <= key < EndRowKey. An empty
+// end is the end of the database.
+std::string FirstRowKey(const PartitionInfo& partition, uint32_t ordinal);
+std::string EndRowKey(const PartitionInfo& partition, uint32_t ordinal);
 
 }  // namespace pallet::storage

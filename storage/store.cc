@@ -8,6 +8,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
+#include "base/check.h"
 #include "base/random.h"
 #include "base/status_macros.h"
 #include "model/errors.h"
@@ -59,7 +60,7 @@ class StoreImpl final : public Store {
   absl::Status Read(
       absl::FunctionRef<absl::Status(ReadTransaction&)> body) override;
   absl::Status CreatePartition(PartitionId id, KeyspaceId keyspace,
-                               HashRange range) override;
+                               HashRange range, uint32_t index_count) override;
   absl::Status DropPartition(PartitionId id) override;
   std::vector<PartitionInfo> Partitions() override;
   absl::StatusOr<PartitionInfo> Partition(PartitionId id) override;
@@ -236,12 +237,14 @@ absl::Status StoreImpl::RunControl(ControlOperation operation) {
 }
 
 absl::Status StoreImpl::CreatePartition(PartitionId id, KeyspaceId keyspace,
-                                        HashRange range) {
+                                        HashRange range, uint32_t index_count) {
+  CHECK_LE(index_count, kMaxLocalIndexes);
   ControlOperation create;
   create.kind = ControlOperation::Kind::kCreatePartition;
   create.partition = id;
   create.keyspace = keyspace;
   create.range = range;
+  create.index_count = index_count;
   return RunControl(std::move(create));
 }
 

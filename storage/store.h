@@ -24,6 +24,7 @@
 // Thread-safe. Callbacks run on the store's threads and must not block.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -89,8 +90,9 @@ class WriteContext : public RowReader {
   virtual void Put(absl::string_view row_key, absl::string_view item_bytes,
                    uint32_t item_size) = 0;
   virtual void Delete(absl::string_view row_key) = 0;
-  // The change seq of the next row this write changes. Each changed row moves
-  // it by one; deleting what is not there changes nothing.
+  // The change seq of the next row this write changes. Each changed row of the
+  // table moves it by one; rows of local indexes carry that of the last change.
+  // Deleting what is not there changes nothing.
   virtual ChangeSeq change_seq() const = 0;
 };
 
@@ -114,12 +116,14 @@ class RowWrite {
 
 struct PartitionInfo {
   PartitionId id;
-  KeyspaceId keyspace;
+  KeyspaceId keyspace;  // of the table
   HashRange range;
   uint64_t epoch = 0;
   ChangeSeq change_seq;
   uint64_t item_count = 0;
   uint64_t item_bytes = 0;  // by DynamoDB's rule
+  uint32_t index_count = 0;
+  std::array<RowCounts, kMaxLocalIndexes> indexes = {};
 };
 
 struct StoreOptions {
@@ -169,8 +173,15 @@ class Store {
       absl::FunctionRef<absl::Status(ReadTransaction&)> body) = 0;
 
   // Durable on return. Idempotent: creating an equal partition again is OK.
+  // REQUIRES: index_count <= kMaxLocalIndexes.
   virtual absl::Status CreatePartition(PartitionId id, KeyspaceId keyspace,
-                                       HashRange range) = 0;
+                                       HashRange range,
+                                       uint32_t index_count) = 0;
+  // Without local indexes.
+  absl::Status CreatePartition(PartitionId id, KeyspaceId keyspace,
+                               HashRange range) {
+    return CreatePartition(id, keyspace, range, 0);
+  }
   // Durable on return: the partition takes no more writes. Its rows are removed
   // in the background, in chunks through the log; survives restarts.
   virtual absl::Status DropPartition(PartitionId id) = 0;

@@ -18,24 +18,34 @@ absl::Status Disagreement(const std::string& what) {
   return model::MakeError(model::Reason::kDataLoss, what);
 }
 
+// The rows of a partition in one of its keyspaces.
+struct Share {
+  PartitionInfo partition;
+  uint32_t ordinal = 0;
+
+  std::string begin() const { return FirstRowKey(partition, ordinal); }
+  std::string end() const { return EndRowKey(partition, ordinal); }
+};
+
 // In the order of their rows.
-absl::StatusOr<std::vector<PartitionState>> PartitionsByRange(ImageRead& read) {
-  std::vector<PartitionState> partitions;
+absl::StatusOr<std::vector<Share>> SharesByRange(ImageRead& read) {
+  std::vector<Share> shares;
   ASSIGN_OR_RETURN(ImageCursor cursor,
                    read.OpenCursor(DatabaseId::kPartitions, "", ""));
   RETURN_IF_ERROR(cursor.SeekAtOrAfter(""));
   while (cursor.Valid()) {
     ASSIGN_OR_RETURN(const PartitionId id, DecodePartitionKey(cursor.key()));
-    ASSIGN_OR_RETURN(PartitionState state,
+    ASSIGN_OR_RETURN(const PartitionState state,
                      DecodePartitionState(id, cursor.value()));
-    partitions.push_back(state);
+    for (uint32_t i = 0; i <= state.info.index_count; ++i) {
+      shares.push_back({state.info, i});
+    }
     RETURN_IF_ERROR(cursor.Next());
   }
-  std::sort(partitions.begin(), partitions.end(),
-            [](const PartitionState& a, const PartitionState& b) {
-              return FirstRowKey(a.info) < FirstRowKey(b.info);
-            });
-  return partitions;
+  std::sort(shares.begin(), shares.end(), [](const Share& a, const Share& b) {
+    return a.begin() < b.begin();
+  });
+  return shares;
 }
 
 absl::Status RowsOutside(ImageRead& read, const std::string& begin,
@@ -47,12 +57,11 @@ absl::Status RowsOutside(ImageRead& read, const std::string& begin,
   return Disagreement("a row lies in no partition");
 }
 
-absl::Status RowsOf(ImageRead& read, const PartitionInfo& partition) {
-  const std::string begin = FirstRowKey(partition);
-  const std::string end = EndRowKey(partition);
-  uint64_t count = 0, bytes = 0;
-  std::unique_ptr<RowCursor> cursor = read.Cursor(begin, end);
-  RETURN_IF_ERROR(cursor->SeekAtOrAfter(begin));
+absl::Status RowsOf(ImageRead& read, const Share& share) {
+  const PartitionInfo& partition = share.partition;
+  RowCounts counts;
+  std::unique_ptr<RowCursor> cursor = read.Cursor(share.begin(), share.end());
+  RETURN_IF_ERROR(cursor->SeekAtOrAfter(share.begin()));
   while (cursor->Valid()) {
     const RowView row = cursor->row();
     if (row.change_seq > partition.change_seq) {
@@ -61,36 +70,35 @@ absl::Status RowsOf(ImageRead& read, const PartitionInfo& partition) {
                        " has change seq ", row.change_seq.value(),
                        ", the partition is at ", partition.change_seq.value()));
     }
-    ++count;
-    bytes += row.item_size;
+    ++counts.rows;
+    counts.bytes += row.item_size;
     RETURN_IF_ERROR(cursor->Next());
   }
-  if (count == partition.item_count && bytes == partition.item_bytes) {
-    return absl::OkStatus();
-  }
+  const RowCounts said = CountsOf(partition, share.ordinal);
+  if (counts == said) return absl::OkStatus();
   return Disagreement(
-      absl::StrCat("partition ", partition.id.value(), " says ",
-                   partition.item_count, " items of ", partition.item_bytes,
-                   " bytes; its rows are ", count, " of ", bytes));
+      absl::StrCat("partition ", partition.id.value(), " says ", said.rows,
+                   " items of ", said.bytes, " bytes in keyspace ",
+                   KeyspaceOf(partition, share.ordinal).value(),
+                   "; its rows are ", counts.rows, " of ", counts.bytes));
 }
 
 }  // namespace
 
 absl::Status VerifyPartitions(const Image& image) {
   ASSIGN_OR_RETURN(ImageRead read, image.Read());
-  ASSIGN_OR_RETURN(const std::vector<PartitionState> partitions,
-                   PartitionsByRange(read));
+  ASSIGN_OR_RETURN(const std::vector<Share> shares, SharesByRange(read));
   std::string covered;  // all keys below are accounted for
   bool to_the_end = false;
-  for (const PartitionState& state : partitions) {
-    const std::string begin = FirstRowKey(state.info);
+  for (const Share& share : shares) {
+    const std::string begin = share.begin();
     if (to_the_end || begin < covered) {
       return Disagreement(
-          absl::StrCat("partition ", state.info.id.value(), " overlaps"));
+          absl::StrCat("partition ", share.partition.id.value(), " overlaps"));
     }
     RETURN_IF_ERROR(RowsOutside(read, covered, begin));
-    RETURN_IF_ERROR(RowsOf(read, state.info));
-    covered = EndRowKey(state.info);
+    RETURN_IF_ERROR(RowsOf(read, share));
+    covered = share.end();
     to_the_end = covered.empty();
   }
   return to_the_end ? absl::OkStatus() : RowsOutside(read, covered, "");

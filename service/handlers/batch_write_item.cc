@@ -42,7 +42,8 @@ struct PartitionWrites {
   const cluster::TablePartition* partition = nullptr;
   ItemWrite::Changes changes;
   std::vector<const wire::WriteRequest*> requests;  // of the changes
-  std::string table;                                // as the request names it
+  std::string table_name;                           // as the request has it
+  cluster::TablePtr table;
 };
 
 absl::Status CheckCounts(const wire::BatchWriteItemRequest& request) {
@@ -120,10 +121,15 @@ absl::Status RouteTable(const Router& router, TableWrites& writes,
     model::CanonicalItem& item = writes.items[i];
     ASSIGN_OR_RETURN(Row row, put ? router.RowOfItem(*writes.table, item.bytes)
                                   : router.RowOfKey(*writes.table, item.bytes));
+    if (put) {
+      RETURN_IF_ERROR(
+          CheckIndexKeys(*writes.table, item.bytes, model::IndexKeyUse::kPut));
+    }
     if (!seen->insert(row.key).second) return DuplicateKeys();
     PartitionWrites& share = (*shares)[row.partition->id];
     share.partition = row.partition;
-    share.table = writes.request_name;
+    share.table_name = writes.request_name;
+    share.table = writes.table;
     share.requests.push_back(&request);
     ItemChange change;
     change.row_key = std::move(row.key);
@@ -156,8 +162,8 @@ class BatchWrite : public std::enable_shared_from_this<BatchWrite> {
   void Submit(const Router& router, PartitionWrites share,
               const CallContext& context) {
     auto write = std::make_unique<ItemWrite>(
-        share.partition->id, std::move(share.changes), context,
-        [self = shared_from_this(), table = share.table](
+        share.table, share.partition->id, std::move(share.changes), context,
+        [self = shared_from_this(), table = share.table_name](
             const absl::Status& status, const ItemWrite::Outcomes& outcomes) {
           self->Written(table, status, outcomes);
         });
@@ -174,7 +180,7 @@ class BatchWrite : public std::enable_shared_from_this<BatchWrite> {
       if (status.ok()) {
         written_ = true;
         for (const ItemOutcome& outcome : outcomes) {
-          units_[table] += WriteUnits(outcome.old_size, outcome.new_size);
+          units_[table].Add(outcome.units);
         }
       } else {
         status_.Update(status);
@@ -188,7 +194,7 @@ class BatchWrite : public std::enable_shared_from_this<BatchWrite> {
       absl::MutexLock lock(&mutex_);
       if (model::ReasonOf(status) == model::Reason::kThrottling) {
         throttled_ = status;
-        auto& left = (*response_.mutable_unprocessed_items())[share.table];
+        auto& left = (*response_.mutable_unprocessed_items())[share.table_name];
         for (const wire::WriteRequest* request : share.requests) {
           *left.add_requests() = *request;
         }
@@ -228,7 +234,7 @@ class BatchWrite : public std::enable_shared_from_this<BatchWrite> {
   bool written_ ABSL_GUARDED_BY(mutex_) = false;  // at least one share was
   absl::Status status_ ABSL_GUARDED_BY(mutex_);   // the first failure
   absl::Status throttled_ ABSL_GUARDED_BY(mutex_);
-  std::map<std::string, double> units_ ABSL_GUARDED_BY(mutex_);  // by table
+  std::map<std::string, UnitsByArm> units_ ABSL_GUARDED_BY(mutex_);  // by table
   wire::BatchWriteItemResponse response_ ABSL_GUARDED_BY(mutex_);
   Reply reply_;
 };

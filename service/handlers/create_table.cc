@@ -9,6 +9,7 @@
 #include "pallet/v1/table_service.pb.h"
 #include "service/handlers/handler.h"
 #include "service/handlers/handlers.h"
+#include "service/handlers/schema_request.h"
 #include "service/handlers/table_description.h"
 #include "service/handlers/table_settings.h"
 #include "service/handlers/tags.h"
@@ -20,31 +21,9 @@ namespace {
 
 using storage::v1::TableRecord;
 
-void CheckElements(const v1::CreateTableRequest& request,
-                   model::Constraints* constraints) {
-  for (int i = 0; i < request.attribute_definitions_size(); ++i) {
-    const v1::AttributeDefinition& definition =
-        request.attribute_definitions(i);
-    const std::string path =
-        absl::StrCat("attributeDefinitions.", i + 1, ".member.");
-    CheckPresent(definition.has_attribute_name(), path + "attributeName",
-                 constraints);
-    CheckRequiredEnum(EnumRule::kAttributeType, definition.attribute_type(),
-                      path + "attributeType", constraints);
-  }
-  for (int i = 0; i < request.key_schema_size(); ++i) {
-    const v1::KeySchemaElement& element = request.key_schema(i);
-    const std::string path = absl::StrCat("keySchema.", i + 1, ".member.");
-    CheckPresent(element.has_attribute_name(), path + "attributeName",
-                 constraints);
-    CheckRequiredEnum(EnumRule::kKeyType, element.key_type(), path + "keyType",
-                      constraints);
-  }
-}
-
 absl::Status CheckConstraints(const v1::CreateTableRequest& request) {
   model::Constraints constraints;
-  CheckElements(request, &constraints);
+  CheckSchemaMembers(request, &constraints);
   if (request.has_provisioned_throughput()) {
     CheckThroughput(request.provisioned_throughput(), &constraints);
   }
@@ -69,33 +48,6 @@ absl::Status CheckBilling(const v1::CreateTableRequest& request) {
   return CheckThroughputBounds(request.provisioned_throughput());
 }
 
-model::ScalarType TypeOf(v1::ScalarAttributeType type) {
-  switch (type) {
-    case v1::SCALAR_ATTRIBUTE_TYPE_N:
-      return model::ScalarType::kNumber;
-    case v1::SCALAR_ATTRIBUTE_TYPE_B:
-      return model::ScalarType::kBinary;
-    default:
-      return model::ScalarType::kString;
-  }
-}
-
-absl::Status CheckSchema(const v1::CreateTableRequest& request) {
-  std::vector<model::AttributeDefinition> definitions;
-  for (const auto& each : request.attribute_definitions()) {
-    definitions.push_back(
-        {each.attribute_name(), TypeOf(each.attribute_type())});
-  }
-  std::vector<model::KeySchemaElement> elements;
-  for (const auto& each : request.key_schema()) {
-    elements.push_back(
-        {each.attribute_name(), each.key_type() == v1::KEY_TYPE_HASH
-                                    ? model::KeyRole::kHash
-                                    : model::KeyRole::kRange});
-  }
-  return model::MakeKeySchema(definitions, elements).status();
-}
-
 // REQUIRES: throughput and schema are valid.
 absl::StatusOr<TableRecord> RecordOf(const v1::CreateTableRequest& request,
                                      absl::Time now) {
@@ -111,6 +63,15 @@ absl::StatusOr<TableRecord> RecordOf(const v1::CreateTableRequest& request,
     auto* element = record.add_key_schema();
     element->set_name(each.attribute_name());
     element->set_role(static_cast<storage::v1::KeyRole>(each.key_type()));
+  }
+  for (const auto& each : request.local_secondary_indexes()) {
+    auto* index = record.add_local_indexes();
+    index->set_name(each.index_name());
+    index->set_sort_attribute(each.key_schema(1).attribute_name());
+    index->set_projection(static_cast<storage::v1::IndexProjection>(
+        each.projection().projection_type()));
+    *index->mutable_non_key_attributes() =
+        each.projection().non_key_attributes();
   }
   if (IsPayPerRequest(request)) {
     record.set_billing_mode(storage::v1::TABLE_BILLING_MODE_PAY_PER_REQUEST);
@@ -142,12 +103,14 @@ absl::StatusOr<std::string> CreateTable(const HandlerOptions& options,
   RETURN_IF_ERROR(model::CheckNewTableName(request.table_name()));
   RETURN_IF_ERROR(CheckConstraints(request));
   RETURN_IF_ERROR(CheckBilling(request));
-  RETURN_IF_ERROR(CheckSchema(request));
+  RETURN_IF_ERROR(SchemaOf(request).status());
   ASSIGN_OR_RETURN(TableRecord record, RecordOf(request, options.clock->Now()));
   ASSIGN_OR_RETURN(const cluster::TablePtr table,
                    options.host->CreateTable(std::move(record)));
   v1::CreateTableResponse response;
-  *response.mutable_table_description() = Describe(*table, {});
+  cluster::TableCounts none;
+  none.local_indexes.resize(table->local_indexes.size());
+  *response.mutable_table_description() = Describe(*table, none);
   return response.SerializeAsString();
 }
 

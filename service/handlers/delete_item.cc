@@ -31,7 +31,7 @@ absl::Status DeleteItem(const Router& router,
   ASSIGN_OR_RETURN(const model::CanonicalItem key, KeyOf(request));
   ASSIGN_OR_RETURN(const cluster::TablePtr table, router.Find(name));
   ASSIGN_OR_RETURN(Row row, router.RowOfKey(*table, key.bytes));
-  return SubmitSingleWrite(router, std::move(row), std::nullopt, request,
+  return SubmitSingleWrite(router, table, std::move(row), std::nullopt, request,
                            context, reply);
 }
 

@@ -3,9 +3,11 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "model/errors.h"
 #include "service/wire.h"
+#include "storage/key_codec.h"
 
 namespace pallet::service {
 namespace {
@@ -33,11 +35,29 @@ static_assert(int{StreamResponse::kResumeTokenFieldNumber} ==
 absl::StatusOr<Page> Read(const ItemPages& pages,
                           const std::optional<std::string>& after,
                           int64_t limit, size_t reserve) {
-  ASSIGN_OR_RETURN(Page page, ReadPage(pages.router.host(), pages.walk, after,
-                                       {&pages.table->key, pages.with_items,
-                                        limit, reserve}));
+  PageOptions options;
+  options.schema = &pages.table->key;
+  options.index = pages.index;
+  if (pages.fetch_items) options.items_of = pages.table->keyspace;
+  options.with_items = pages.with_items;
+  options.limit = limit;
+  options.reserve = reserve;
+  ASSIGN_OR_RETURN(Page page,
+                   ReadPage(pages.router.host(), pages.walk, after, options));
   RETURN_IF_ERROR(pages.router.CheckStillThere(*pages.table));
   return page;
+}
+
+UnitsByArm UnitsOf(const ItemPages& pages, const Page& page) {
+  UnitsByArm units;
+  const double evaluated = ReadUnits(page.size, pages.consistency);
+  if (pages.index == nullptr) {
+    units.table = evaluated;
+  } else {
+    units.local_indexes[pages.index->name()] = evaluated;
+    units.table = UnitsOfBlocks(page.fetched_blocks, pages.consistency);
+  }
+  return units;
 }
 
 // Fills everything but the items and where to go on.
@@ -47,8 +67,7 @@ void FillAccounts(const ItemPages& pages, const Page& page,
   response->set_count(page.count);
   response->set_scanned_count(page.count);
   if (WantsCapacity(pages.capacity)) {
-    FillConsumedCapacity(pages.capacity, pages.table_name,
-                         ReadUnits(page.size, pages.consistency),
+    FillConsumedCapacity(pages.capacity, pages.table_name, UnitsOf(pages, page),
                          response->mutable_consumed_capacity());
   }
 }
@@ -101,8 +120,29 @@ class ItemPageSource final : public PageSource {
 
 }  // namespace
 
-absl::Status CheckSelect(wire::Select select) {
-  if (select == wire::SELECT_ALL_PROJECTED_ATTRIBUTES) {
+absl::StatusOr<RowSource> SourceOf(const cluster::Table& table,
+                                   const std::string* index_name) {
+  if (index_name == nullptr)
+    return RowSource{nullptr, table.keyspace, &table.key};
+  for (size_t i = 0; i < table.local_indexes.size(); ++i) {
+    const model::LocalIndex& index = table.local_indexes[i];
+    if (index.name() != *index_name) continue;
+    return RowSource{&index, table.KeyspaceOfLocalIndex(i), &index.key()};
+  }
+  return model::ValidationError(absl::StrCat(
+      "The table does not have the specified index: ", *index_name));
+}
+
+std::string EntryKey(const Router& router, const cluster::Table& table,
+                     const RowSource& source, const model::IndexPlace& place) {
+  return storage::IndexRowKey(
+      source.keyspace,
+      storage::RowKey(table.keyspace, place.table_key, router.hash_seed()),
+      *place.table_key.sort, place.sort);
+}
+
+absl::Status CheckSelect(wire::Select select, bool has_index) {
+  if (select == wire::SELECT_ALL_PROJECTED_ATTRIBUTES && !has_index) {
     return model::ValidationError(
         "One or more parameter values were invalid: ALL_PROJECTED_ATTRIBUTES "
         "can be used only when Querying using an IndexName");

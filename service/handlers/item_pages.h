@@ -16,6 +16,8 @@
 #include "service/handlers/page.h"
 #include "service/operation.h"
 #include "service/router.h"
+#include "service/validation.h"
+#include "storage/ids.h"
 
 namespace pallet::service {
 
@@ -25,6 +27,9 @@ struct ItemPages {
 
   Router router;
   cluster::TablePtr table;  // lent to the walk
+  // Not null: the walk is over entries of this index of the table.
+  const model::LocalIndex* index = nullptr;
+  bool fetch_items = false;  // return the items behind the entries
   Walk walk;
   std::optional<std::string> after;  // row key
   bool with_items = true;
@@ -35,7 +40,8 @@ struct ItemPages {
   std::string table_name;  // as the request has it
 };
 
-// What a query and a scan have in common. REQUIRES: the request is valid.
+// What a query and a scan have in common. REQUIRES: the request is valid, and
+// table and index are known.
 template <typename Request>
 void FillChoices(const Request& request, ItemPages* pages) {
   pages->with_items = request.select() != wire::v1::SELECT_COUNT;
@@ -43,11 +49,38 @@ void FillChoices(const Request& request, ItemPages* pages) {
   pages->consistency = ConsistencyOf(request);
   pages->capacity = request.return_consumed_capacity();
   pages->table_name = request.table_name();
+  pages->fetch_items =
+      pages->index != nullptr &&
+      request.select() == wire::v1::SELECT_ALL_ATTRIBUTES &&
+      pages->index->projection().kind != model::ProjectionKind::kAll;
 }
 
 // "Must specify the AttributesToGet or ProjectionExpression when ..." and the
 // like: what Select may be while nothing can be projected.
-absl::Status CheckSelect(wire::v1::Select select);
+absl::Status CheckSelect(wire::v1::Select select, bool has_index);
+
+// Step 3. The form of an index's name, if there is one.
+template <typename Request>
+void CheckIndexName(const Request& request, model::Constraints* constraints) {
+  if (request.has_index_name()) {
+    CheckName(request.index_name(), "indexName", constraints);
+  }
+}
+
+// What the rows of a request lie in: the table, or an index of it.
+struct RowSource {
+  const model::LocalIndex* index = nullptr;  // borrowed from the table
+  storage::KeyspaceId keyspace;
+  const model::KeySchema* key = nullptr;  // borrowed from either
+};
+
+// `index_name` null: the table. kValidation if there is no such index.
+absl::StatusOr<RowSource> SourceOf(const cluster::Table& table,
+                                   const std::string* index_name);
+
+// The row key of a place in an index of `table`.
+std::string EntryKey(const Router& router, const cluster::Table& table,
+                     const RowSource& source, const model::IndexPlace& place);
 
 // Reads one page: an encoded QueryResponse or ScanResponse.
 absl::StatusOr<std::string> OnePage(const ItemPages& pages);

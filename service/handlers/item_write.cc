@@ -9,7 +9,8 @@
 namespace pallet::service {
 namespace {
 
-absl::StatusOr<ItemOutcome> Apply(const ItemChange& change,
+absl::StatusOr<ItemOutcome> Apply(const cluster::Table* indexed_table,
+                                  const ItemChange& change,
                                   storage::WriteContext& context) {
   ItemOutcome outcome;
   ASSIGN_OR_RETURN(const std::optional<storage::RowView> old,
@@ -25,14 +26,26 @@ absl::StatusOr<ItemOutcome> Apply(const ItemChange& change,
   } else if (old.has_value()) {
     context.Delete(change.row_key);
   }
+  outcome.units.table = WriteUnits(outcome.old_size, outcome.new_size);
+  if (indexed_table != nullptr) {
+    std::optional<ItemImage> before, after;
+    if (old.has_value()) before = {old->item, old->item_size};
+    if (change.item.has_value()) {
+      after = {change.item->bytes, change.item->size};
+    }
+    WriteIndexRows(*indexed_table, change.row_key, before, after, context,
+                   &outcome.units);
+  }
   return outcome;
 }
 
 }  // namespace
 
-ItemWrite::ItemWrite(storage::PartitionId partition, Changes changes,
+ItemWrite::ItemWrite(const cluster::TablePtr& table,
+                     storage::PartitionId partition, Changes changes,
                      CallContext context, Finished finished)
-    : partition_(partition),
+    : indexed_table_(table->local_indexes.empty() ? nullptr : table),
+      partition_(partition),
       changes_(std::move(changes)),
       context_(std::move(context)),
       finished_(std::move(finished)) {
@@ -52,7 +65,8 @@ absl::Status ItemWrite::Decide(storage::WriteContext& context) {
   RETURN_IF_ERROR(context_.Check());
   outcomes_.reserve(changes_.size());
   for (const ItemChange& change : changes_) {
-    ASSIGN_OR_RETURN(ItemOutcome outcome, Apply(change, context));
+    ASSIGN_OR_RETURN(ItemOutcome outcome,
+                     Apply(indexed_table_.get(), change, context));
     outcomes_.push_back(std::move(outcome));
   }
   return absl::OkStatus();

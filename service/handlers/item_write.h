@@ -17,7 +17,9 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "cluster/partition_map.h"
 #include "model/item_codec.h"
+#include "service/handlers/index_rows.h"
 #include "service/operation.h"
 #include "storage/store.h"
 
@@ -35,6 +37,7 @@ struct ItemOutcome {
   std::optional<std::string> old_item;  // if keep_old and there was one
   uint64_t old_size = 0;
   uint64_t new_size = 0;
+  UnitsByArm units;  // that the write took
 };
 
 class ItemWrite final : public storage::RowWrite {
@@ -48,8 +51,8 @@ class ItemWrite final : public storage::RowWrite {
 
   // Does nothing if the call's deadline has passed or it was cancelled before
   // it is decided.
-  ItemWrite(storage::PartitionId partition, Changes changes,
-            CallContext context, Finished finished);
+  ItemWrite(const cluster::TablePtr& table, storage::PartitionId partition,
+            Changes changes, CallContext context, Finished finished);
 
   storage::PartitionId partition() const override { return partition_; }
   size_t byte_size() const override;
@@ -57,6 +60,9 @@ class ItemWrite final : public storage::RowWrite {
   void Done(const absl::Status& status) override;
 
  private:
+  // Null if it has no local indexes. Shared because the table may go before
+  // the write is decided.
+  const cluster::TablePtr indexed_table_;
   const storage::PartitionId partition_;
   const Changes changes_;
   const CallContext context_;

@@ -5,10 +5,13 @@
 #include <memory>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "model/errors.h"
 #include "model/item_view.h"
+#include "service/capacity.h"
 #include "service/wire.h"
+#include "storage/key_codec.h"
 
 namespace pallet::service {
 namespace {
@@ -50,7 +53,7 @@ class PageReader {
           RETURN_IF_ERROR(forward ? cursor->SeekAtOrAfter(range.begin)
                                   : cursor->SeekAtOrBefore(range.end));
           while (cursor->Valid()) {
-            RETURN_IF_ERROR(Take(cursor->key(), cursor->row()));
+            RETURN_IF_ERROR(Take(cursor->key(), cursor->row(), transaction));
             if (full()) break;
             RETURN_IF_ERROR(forward ? cursor->Next() : cursor->Previous());
           }
@@ -62,19 +65,54 @@ class PageReader {
   Page Finish() { return std::move(page_); }
 
  private:
-  absl::Status Take(absl::string_view row_key, const storage::RowView& row) {
+  absl::Status Take(absl::string_view row_key, const storage::RowView& row,
+                    storage::ReadTransaction& transaction) {
     ++page_.count;
     page_.size += row.item_size;
-    if (options_.with_items) AppendField(kItemsField, row.item, &page_.items);
-    if (page_.count < options_.limit && page_.size < kPageBytes) {
+    absl::string_view item = row.item;
+    if (options_.items_of.has_value()) {
+      ASSIGN_OR_RETURN(item, Fetch(row_key, row, transaction));
+    }
+    if (options_.with_items) AppendField(kItemsField, item, &page_.items);
+    if (page_.count < options_.limit &&
+        page_.size + page_.fetched_size < kPageBytes) {
       return absl::OkStatus();
     }
-    ASSIGN_OR_RETURN(
-        const model::Key key,
-        model::KeyOfItem(*options_.schema, model::ItemView(row.item)));
-    page_.last = Page::Last{std::string(row_key),
-                            model::EncodeKeyItem(*options_.schema, key)};
+    ASSIGN_OR_RETURN(std::string key_item, KeyItemOf(row));
+    page_.last = Page::Last{std::string(row_key), std::move(key_item)};
     return absl::OkStatus();
+  }
+
+  // The item that an entry stands for. The view lives as long as the read.
+  absl::StatusOr<absl::string_view> Fetch(
+      absl::string_view entry_key, const storage::RowView& entry,
+      storage::ReadTransaction& transaction) {
+    const model::IndexPlace place =
+        model::PlaceOfItem(*options_.index, model::ItemView(entry.item));
+    ASSIGN_OR_RETURN(
+        const std::optional<storage::RowView> found,
+        transaction.Get(storage::RowKeyOfEntry(
+            *options_.items_of, entry_key, *place.table_key.sort, place.sort)));
+    if (!found.has_value()) {
+      return model::MakeError(
+          model::Reason::kDataLoss,
+          absl::StrCat("an entry of index ", options_.index->name(),
+                       " has no item"));
+    }
+    page_.fetched_size += found->item_size;
+    page_.fetched_blocks += ReadBlocks(found->item_size);
+    return found->item;
+  }
+
+  absl::StatusOr<std::string> KeyItemOf(const storage::RowView& row) const {
+    const model::ItemView item(row.item);
+    if (options_.index != nullptr) {
+      return model::EncodePlace(*options_.index,
+                                model::PlaceOfItem(*options_.index, item));
+    }
+    ASSIGN_OR_RETURN(const model::Key key,
+                     model::KeyOfItem(*options_.schema, item));
+    return model::EncodeKeyItem(*options_.schema, key);
   }
 
   cluster::PartitionHost& host_;

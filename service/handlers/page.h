@@ -20,6 +20,7 @@
 #include "absl/strings/string_view.h"
 #include "cluster/partition_host.h"
 #include "model/key.h"
+#include "model/local_index.h"
 
 namespace pallet::service {
 
@@ -46,6 +47,11 @@ struct Walk {
 
 struct PageOptions {
   const model::KeySchema* schema = nullptr;
+  // Not null: the rows are entries of this index.
+  const model::LocalIndex* index = nullptr;
+  // With an index: this table's keyspace, to return the items behind the
+  // entries instead of these.
+  std::optional<storage::KeyspaceId> items_of = {};
   bool with_items = true;                               // false: only counted
   int64_t limit = std::numeric_limits<int64_t>::max();  // evaluated items
   size_t reserve = 0;  // how many bytes of items to expect
@@ -56,6 +62,10 @@ struct Page {
   std::string items;
   int32_t count = 0;  // evaluated; nothing is filtered yet
   uint64_t size = 0;  // of what was evaluated, by DynamoDB's rule
+  // Of items behind entries: their number of 4 KB, each rounded up, and their
+  // size; both beside `size`.
+  uint64_t fetched_blocks = 0;
+  uint64_t fetched_size = 0;
   // Of the last item, if the page is full.
   struct Last {
     std::string row_key;

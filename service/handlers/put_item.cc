@@ -36,8 +36,9 @@ absl::Status PutItem(const Router& router, const wire::PutItemRequest& request,
   ASSIGN_OR_RETURN(model::CanonicalItem item, ItemOf(request));
   ASSIGN_OR_RETURN(const cluster::TablePtr table, router.Find(name));
   ASSIGN_OR_RETURN(Row row, router.RowOfItem(*table, item.bytes));
-  return SubmitSingleWrite(router, std::move(row), std::move(item), request,
-                           context, reply);
+  RETURN_IF_ERROR(CheckIndexKeys(*table, item.bytes, model::IndexKeyUse::kPut));
+  return SubmitSingleWrite(router, table, std::move(row), std::move(item),
+                           request, context, reply);
 }
 
 }  // namespace

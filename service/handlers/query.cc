@@ -19,6 +19,7 @@ namespace {
 
 absl::Status CheckConstraints(const wire::QueryRequest& request) {
   model::Constraints constraints;
+  CheckIndexName(request, &constraints);
   CheckEnum(EnumRule::kSelect, request.select(), "select", &constraints);
   CheckEnum(EnumRule::kReturnConsumedCapacity,
             request.return_consumed_capacity(), "returnConsumedCapacity",
@@ -52,37 +53,33 @@ absl::StatusOr<model::KeyConditionExpression> ParseCondition(
   return condition;
 }
 
-// The first possible row key behind this one.
-std::string Successor(std::string row_key) {
-  row_key.push_back('\0');
-  return row_key;
-}
-
 // Narrows the collection's range to what the sort condition leaves. `prefix` is
-// the collection's.
+// the collection's. Behind a bound come the rows that begin with it: one in a
+// table, in an index those of equal index keys.
 void Narrow(const model::SortCondition& sort, const std::string& prefix,
             RowRange* range) {
   const std::string bound = prefix + storage::EncodeKeyValue(sort.bound);
   switch (sort.op) {
     case model::SortOperator::kEqual:
       range->begin = bound;
-      range->end = Successor(bound);
+      range->end = storage::PrefixEnd(bound);
       return;
     case model::SortOperator::kLess:
       range->end = bound;
       return;
     case model::SortOperator::kLessOrEqual:
-      range->end = Successor(bound);
+      range->end = storage::PrefixEnd(bound);
       return;
     case model::SortOperator::kGreater:
-      range->begin = Successor(bound);
+      range->begin = storage::PrefixEnd(bound);
       return;
     case model::SortOperator::kGreaterOrEqual:
       range->begin = bound;
       return;
     case model::SortOperator::kBetween:
       range->begin = bound;
-      range->end = Successor(prefix + storage::EncodeKeyValue(*sort.upper));
+      range->end =
+          storage::PrefixEnd(prefix + storage::EncodeKeyValue(*sort.upper));
       return;
     case model::SortOperator::kBeginsWith:
       // Without the two zero bytes that end a string or binary.
@@ -93,9 +90,10 @@ void Narrow(const model::SortCondition& sort, const std::string& prefix,
 }
 
 Walk WalkOf(const Router& router, const cluster::Table& table,
-            const model::KeyCondition& condition, bool forward) {
+            storage::KeyspaceId keyspace, const model::KeyCondition& condition,
+            bool forward) {
   const std::string prefix = storage::CollectionPrefix(
-      table.keyspace, condition.partition, router.hash_seed());
+      keyspace, condition.partition, router.hash_seed());
   RowRange range;
   range.partition = &table.PartitionOf(storage::HashOfRowKey(prefix));
   range.begin = prefix;
@@ -104,12 +102,29 @@ Walk WalkOf(const Router& router, const cluster::Table& table,
   return Walk{{std::move(range)}, forward};
 }
 
+// The row key that an ExclusiveStartKey names.
+absl::StatusOr<std::string> StartOf(const Router& router,
+                                    const cluster::Table& table,
+                                    const RowSource& source,
+                                    const model::KeyCondition& condition,
+                                    model::ItemView start_key) {
+  if (source.index != nullptr) {
+    ASSIGN_OR_RETURN(
+        const model::IndexPlace place,
+        model::QueryStartPlace(*source.index, condition, start_key));
+    return EntryKey(router, table, source, place);
+  }
+  ASSIGN_OR_RETURN(const model::Key start,
+                   model::QueryStartKey(table.key, condition, start_key));
+  return storage::RowKey(table.keyspace, start, router.hash_seed());
+}
+
 absl::StatusOr<ItemPages> Plan(const Router& router,
                                const wire::QueryRequest& request) {
   ASSIGN_OR_RETURN(const std::string name,
                    TableOfItemRequest(PALLET_OPTIONAL(request, table_name)));
   RETURN_IF_ERROR(CheckConstraints(request));
-  RETURN_IF_ERROR(CheckSelect(request.select()));
+  RETURN_IF_ERROR(CheckSelect(request.select(), request.has_index_name()));
   ASSIGN_OR_RETURN(const model::KeyConditionExpression expression,
                    ParseCondition(request));
   model::CanonicalItem start_key;
@@ -121,16 +136,17 @@ absl::StatusOr<ItemPages> Plan(const Router& router,
   ItemPages pages(router);
   ASSIGN_OR_RETURN(pages.table, router.Find(name));
   const cluster::Table& table = *pages.table;
+  ASSIGN_OR_RETURN(const RowSource source,
+                   SourceOf(table, PALLET_OPTIONAL(request, index_name)));
+  pages.index = source.index;
   ASSIGN_OR_RETURN(const model::KeyCondition condition,
-                   expression.Bind(table.key));
+                   expression.Bind(*source.key));
   pages.walk =
-      WalkOf(router, table, condition,
+      WalkOf(router, table, source.keyspace, condition,
              !request.has_scan_index_forward() || request.scan_index_forward());
   if (request.has_exclusive_start_key()) {
-    ASSIGN_OR_RETURN(const model::Key start,
-                     model::QueryStartKey(table.key, condition,
+    ASSIGN_OR_RETURN(pages.after, StartOf(router, table, source, condition,
                                           model::ItemView(start_key.bytes)));
-    pages.after = storage::RowKey(table.keyspace, start, router.hash_seed());
   }
   FillChoices(request, &pages);
   return pages;

@@ -24,6 +24,7 @@ constexpr int32_t kMaxSegments = 1000000;
 
 absl::Status CheckConstraints(const wire::ScanRequest& request) {
   model::Constraints constraints;
+  CheckIndexName(request, &constraints);
   CheckEnum(EnumRule::kSelect, request.select(), "select", &constraints);
   if (request.has_limit()) {
     CheckRange(request.limit(), 1, INT32_MAX, "limit", &constraints);
@@ -78,37 +79,51 @@ std::string EndOf(storage::KeyspaceId keyspace, uint64_t last) {
   return storage::PrefixEnd(storage::HashPrefix(keyspace, last));
 }
 
-Walk WalkOf(const cluster::Table& table, const storage::HashRange& hashes) {
+Walk WalkOf(const cluster::Table& table, storage::KeyspaceId keyspace,
+            const storage::HashRange& hashes) {
   Walk walk;
   for (const cluster::TablePartition& partition : table.partitions) {
     const uint64_t first = std::max(hashes.first, partition.range.first);
     const uint64_t last = std::min(hashes.last, partition.range.last);
     if (first > last) continue;
-    walk.ranges.push_back({&partition,
-                           storage::HashPrefix(table.keyspace, first),
-                           EndOf(table.keyspace, last)});
+    walk.ranges.push_back({&partition, storage::HashPrefix(keyspace, first),
+                           EndOf(keyspace, last)});
   }
   return walk;
 }
 
+absl::StatusOr<std::string> RowKeyOf(const Router& router,
+                                     const cluster::Table& table,
+                                     const RowSource& source,
+                                     absl::string_view start_key) {
+  if (source.index != nullptr) {
+    ASSIGN_OR_RETURN(
+        const model::IndexPlace place,
+        model::PlaceOfStartKey(*source.index, model::ItemView(start_key)));
+    return EntryKey(router, table, source, place);
+  }
+  absl::StatusOr<Row> row = router.RowOfKey(table, start_key);
+  if (row.ok()) return std::move(row->key);
+  return model::ValidationError(
+      absl::StrCat("The provided starting key is invalid: ",
+                   absl::string_view(row.status().message())));
+}
+
 absl::StatusOr<std::string> StartOf(const Router& router,
                                     const cluster::Table& table,
+                                    const RowSource& source,
                                     const wire::ScanRequest& request,
                                     const storage::HashRange& hashes,
                                     const model::CanonicalItem& start_key) {
-  const absl::StatusOr<Row> row = router.RowOfKey(table, start_key.bytes);
-  if (!row.ok()) {
-    return model::ValidationError(
-        absl::StrCat("The provided starting key is invalid: ",
-                     absl::string_view(row.status().message())));
-  }
-  if (!hashes.Contains(storage::HashOfRowKey(row->key))) {
+  ASSIGN_OR_RETURN(std::string row_key,
+                   RowKeyOf(router, table, source, start_key.bytes));
+  if (!hashes.Contains(storage::HashOfRowKey(row_key))) {
     return model::ValidationError(absl::StrCat(
         "The provided starting key is invalid: Invalid ExclusiveStartKey. "
         "Please use ExclusiveStartKey with correct Segment. TotalSegments: ",
         request.total_segments(), " Segment: ", request.segment()));
   }
-  return row->key;
+  return row_key;
 }
 
 absl::StatusOr<ItemPages> Plan(const Router& router,
@@ -116,7 +131,7 @@ absl::StatusOr<ItemPages> Plan(const Router& router,
   ASSIGN_OR_RETURN(const std::string name,
                    TableOfItemRequest(PALLET_OPTIONAL(request, table_name)));
   RETURN_IF_ERROR(CheckConstraints(request));
-  RETURN_IF_ERROR(CheckSelect(request.select()));
+  RETURN_IF_ERROR(CheckSelect(request.select(), request.has_index_name()));
   RETURN_IF_ERROR(CheckSegments(request));
   model::CanonicalItem start_key;
   if (request.has_exclusive_start_key()) {
@@ -127,10 +142,14 @@ absl::StatusOr<ItemPages> Plan(const Router& router,
   ItemPages pages(router);
   ASSIGN_OR_RETURN(pages.table, router.Find(name));
   const storage::HashRange hashes = HashesOf(request);
-  pages.walk = WalkOf(*pages.table, hashes);
+  ASSIGN_OR_RETURN(
+      const RowSource source,
+      SourceOf(*pages.table, PALLET_OPTIONAL(request, index_name)));
+  pages.index = source.index;
+  pages.walk = WalkOf(*pages.table, source.keyspace, hashes);
   if (request.has_exclusive_start_key()) {
-    ASSIGN_OR_RETURN(pages.after,
-                     StartOf(router, *pages.table, request, hashes, start_key));
+    ASSIGN_OR_RETURN(pages.after, StartOf(router, *pages.table, source, request,
+                                          hashes, start_key));
   }
   FillChoices(request, &pages);
   return pages;

@@ -23,8 +23,7 @@ std::string EncodeResponse(const SingleWriteAnswer& answer,
   }
   if (WantsCapacity(answer.capacity)) {
     Response rest;
-    FillConsumedCapacity(answer.capacity, answer.table_name,
-                         WriteUnits(outcome.old_size, outcome.new_size),
+    FillConsumedCapacity(answer.capacity, answer.table_name, outcome.units,
                          rest.mutable_consumed_capacity());
     AppendMessage(rest, &encoded);
   }
@@ -39,7 +38,8 @@ absl::Status CheckReturnValuesOfPutOrDelete(wire::ReturnValue choice) {
       "ReturnValues can only be ALL_OLD or NONE"));
 }
 
-absl::Status SubmitSingleWrite(const Router& router, Row row,
+absl::Status SubmitSingleWrite(const Router& router,
+                               const cluster::TablePtr& table, Row row,
                                std::optional<model::CanonicalItem> item,
                                SingleWriteAnswer answer,
                                const CallContext& context, Reply* reply) {
@@ -51,7 +51,7 @@ absl::Status SubmitSingleWrite(const Router& router, Row row,
   absl::Status status = router.host().Submit(
       *row.partition,
       std::make_unique<ItemWrite>(
-          row.partition->id, std::move(changes), context,
+          table, row.partition->id, std::move(changes), context,
           [shared_reply, answer = std::move(answer)](
               const absl::Status& decided, ItemWrite::Outcomes outcomes) {
             if (!decided.ok()) return (*shared_reply)(decided);

@@ -42,18 +42,20 @@ struct SingleWriteAnswer {
 // Hands the write to the row's partition; `item` nullopt deletes. If this
 // returns OK the reply will be called with the encoded response, and *reply is
 // taken; otherwise it is not.
-absl::Status SubmitSingleWrite(const Router& router, Row row,
+absl::Status SubmitSingleWrite(const Router& router,
+                               const cluster::TablePtr& table, Row row,
                                std::optional<model::CanonicalItem> item,
                                SingleWriteAnswer answer,
                                const CallContext& context, Reply* reply);
 
 template <typename Request>
-absl::Status SubmitSingleWrite(const Router& router, Row row,
+absl::Status SubmitSingleWrite(const Router& router,
+                               const cluster::TablePtr& table, Row row,
                                std::optional<model::CanonicalItem> item,
                                const Request& request,
                                const CallContext& context, Reply* reply) {
   return SubmitSingleWrite(
-      router, std::move(row), std::move(item),
+      router, table, std::move(row), std::move(item),
       SingleWriteAnswer{
           request.return_values() == wire::v1::RETURN_VALUE_ALL_OLD,
           request.return_consumed_capacity(), request.table_name()},

@@ -19,6 +19,10 @@ static_assert(int{storage::v1::SCALAR_TYPE_BINARY} ==
 static_assert(int{storage::v1::SCALAR_TYPE_NUMBER} ==
               int{v1::SCALAR_ATTRIBUTE_TYPE_N});
 static_assert(int{storage::v1::KEY_ROLE_SORT} == int{v1::KEY_TYPE_RANGE});
+static_assert(int{storage::v1::INDEX_PROJECTION_KEYS_ONLY} ==
+              int{v1::PROJECTION_TYPE_KEYS_ONLY});
+static_assert(int{storage::v1::INDEX_PROJECTION_INCLUDE} ==
+              int{v1::PROJECTION_TYPE_INCLUDE});
 static_assert(int{storage::v1::TABLE_BILLING_MODE_PAY_PER_REQUEST} ==
               int{v1::BILLING_MODE_PAY_PER_REQUEST});
 static_assert(
@@ -36,6 +40,35 @@ void DescribeKeys(const TableRecord& record, v1::TableDescription* table) {
     v1::KeySchemaElement* out = table->add_key_schema();
     out->set_attribute_name(element.name());
     out->set_key_type(static_cast<v1::KeyType>(element.role()));
+  }
+}
+
+void AddElement(absl::string_view name, v1::KeyType type,
+                v1::LocalSecondaryIndexDescription* index) {
+  v1::KeySchemaElement* element = index->add_key_schema();
+  element->set_attribute_name(std::string(name));
+  element->set_key_type(type);
+}
+
+void DescribeLocalIndexes(const cluster::Table& table,
+                          const cluster::TableCounts& counts,
+                          v1::TableDescription* description) {
+  for (size_t i = 0; i < table.local_indexes.size(); ++i) {
+    const model::LocalIndex& index = table.local_indexes[i];
+    const auto& record = table.record->local_indexes(static_cast<int>(i));
+    auto* out = description->add_local_secondary_indexes();
+    out->set_index_name(index.name());
+    AddElement(index.key().partition.name, v1::KEY_TYPE_HASH, out);
+    AddElement(index.key().sort->name, v1::KEY_TYPE_RANGE, out);
+    out->mutable_projection()->set_projection_type(
+        static_cast<v1::ProjectionType>(record.projection()));
+    *out->mutable_projection()->mutable_non_key_attributes() =
+        record.non_key_attributes();
+    out->set_item_count(static_cast<int64_t>(counts.local_indexes[i].rows));
+    out->set_index_size_bytes(
+        static_cast<int64_t>(counts.local_indexes[i].bytes));
+    out->set_index_arn(
+        absl::StrCat(TableArn(table.name), "/index/", index.name()));
   }
 }
 
@@ -118,6 +151,7 @@ v1::TableDescription Describe(const cluster::Table& table,
   description.set_deletion_protection_enabled(record.deletion_protection());
   description.set_partition_count(static_cast<int>(table.partitions.size()));
   DescribeKeys(record, &description);
+  DescribeLocalIndexes(table, counts, &description);
   DescribeThroughput(record, &description);
   DescribeClass(record, &description);
   DescribeSettings(record, &description);

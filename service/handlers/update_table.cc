@@ -6,6 +6,7 @@
 #include "pallet/v1/table_service.pb.h"
 #include "service/handlers/handler.h"
 #include "service/handlers/handlers.h"
+#include "service/handlers/schema_request.h"
 #include "service/handlers/table_description.h"
 #include "service/handlers/table_settings.h"
 #include "service/handlers/throughput.h"
@@ -19,6 +20,7 @@ using storage::v1::TableRecord;
 
 absl::Status CheckConstraints(const v1::UpdateTableRequest& request) {
   model::Constraints constraints;
+  CheckAttributeDefinitions(request.attribute_definitions(), &constraints);
   if (request.has_provisioned_throughput()) {
     CheckThroughput(request.provisioned_throughput(), &constraints);
   }

@@ -106,6 +106,12 @@ class TableKill9Test : public ::testing::Test {
       belief.may_be_absent = false;
       const auto counts = host.CountsOf(*table);
       ASSERT_TRUE(counts.ok()) << counts.status();
+      // An item and its entries are there together or not at all.
+      ASSERT_EQ(counts->local_indexes.size(),
+                static_cast<size_t>(IndexesOfLife(name)));
+      for (const storage::RowCounts& entries : counts->local_indexes) {
+        ASSERT_EQ(entries.rows, counts->items) << name;
+      }
       if (belief.is_filled) {
         ASSERT_EQ(counts->items, static_cast<uint64_t>(kLifeRows)) << name;
       }

@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "base/log.h"
 #include "cluster/partition_host.h"
 #include "storage/key_codec.h"
@@ -31,6 +32,11 @@ enum class TableNote : char {
 
 inline std::string TableOfLife(uint64_t number) {
   return absl::StrCat("table-", number);
+}
+
+// Every other one has local indexes.
+inline int IndexesOfLife(absl::string_view table) {
+  return (table.back() - '0') % 2 == 0 ? 0 : 2;
 }
 
 // Spread over the hashes.

@@ -39,17 +39,31 @@ class Worker {
  private:
   absl::Status Create(const std::string& name) {
     Note(TableNote::kWillCreate, name);
-    ASSIGN_OR_RETURN(const cluster::TablePtr table,
-                     host_->CreateTable(TableDefinition(name)));
+    ASSIGN_OR_RETURN(
+        const cluster::TablePtr table,
+        host_->CreateTable(TableDefinition(name, true, IndexesOfLife(name))));
     Note(TableNote::kCreated, name);
     for (int row = 0; row < kLifeRows; ++row) {
-      const std::string key = RowOfLife(table->keyspace, row);
-      const auto& partition = table->PartitionOf(storage::HashOfRowKey(key));
-      RETURN_IF_ERROR(PutAndWait(host_->store(partition.store), partition.id,
-                                 key, std::string(100, 'x')));
+      RETURN_IF_ERROR(PutRow(*table, row));
     }
     Note(TableNote::kFilled, name);
     return absl::OkStatus();
+  }
+
+  // And its entries in the local indexes.
+  absl::Status PutRow(const cluster::Table& table, int row) {
+    const std::string key = RowOfLife(table.keyspace, row);
+    const auto& partition = table.PartitionOf(storage::HashOfRowKey(key));
+    return WriteAndWait(
+        host_->store(partition.store), partition.id,
+        [&](storage::WriteContext& context) {
+          context.Put(key, std::string(100, 'x'), 100);
+          for (size_t i = 0; i < table.local_indexes.size(); ++i) {
+            context.Put(RowOfLife(table.KeyspaceOfLocalIndex(i), row), "entry",
+                        5);
+          }
+          return absl::OkStatus();
+        });
   }
 
   absl::Status Delete(const std::string& name) {

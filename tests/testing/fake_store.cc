@@ -13,6 +13,7 @@
 #include "base/status_macros.h"
 #include "model/errors.h"
 #include "storage/key_codec.h"
+#include "storage/partition_state.h"
 
 namespace pallet::testing {
 
@@ -34,7 +35,7 @@ RowView ViewOf(const Row& row) {
 
 bool Holds(const PartitionInfo& partition, absl::string_view row_key) {
   CHECK_GE(row_key.size(), storage::kRowKeyPrefixBytes);
-  return LoadU32(row_key.data()) == partition.keyspace.value() &&
+  return storage::OrdinalOf(partition, row_key) <= partition.index_count &&
          partition.range.Contains(LoadU64(row_key.data() + sizeof(uint32_t)));
 }
 
@@ -152,15 +153,19 @@ class Writer final : public storage::WriteContext {
   void Apply() {
     if (!effects_.empty()) partition_.change_seq = change_seq();
     for (auto& [key, row] : effects_) {
+      const uint32_t ordinal = storage::OrdinalOf(partition_, key);
+      storage::RowCounts counts = storage::CountsOf(partition_, ordinal);
       if (const auto old = rows_.find(key); old != rows_.end()) {
-        --partition_.item_count;
-        partition_.item_bytes -= old->second.item_size;
+        --counts.rows;
+        counts.bytes -= old->second.item_size;
         rows_.erase(old);
       }
-      if (!row.has_value()) continue;
-      ++partition_.item_count;
-      partition_.item_bytes += row->item_size;
-      rows_[key] = std::move(*row);
+      if (row.has_value()) {
+        ++counts.rows;
+        counts.bytes += row->item_size;
+        rows_[key] = std::move(*row);
+      }
+      storage::SetCounts(ordinal, counts, &partition_);
     }
   }
 
@@ -206,7 +211,7 @@ class FakeStore final : public storage::Store {
   }
 
   absl::Status CreatePartition(PartitionId id, KeyspaceId keyspace,
-                               HashRange range) override {
+                               HashRange range, uint32_t index_count) override {
     RETURN_IF_ERROR(disk_->Step("create a partition"));
     const absl::Cleanup after = [this] { disk_->CallHook(); };
     absl::MutexLock lock(&content_->mutex);
@@ -214,9 +219,11 @@ class FakeStore final : public storage::Store {
     partition.id = id;
     partition.keyspace = keyspace;
     partition.range = range;
+    partition.index_count = index_count;
     const auto [at, made] = content_->partitions.emplace(id, partition);
     if (!made &&
-        (at->second.keyspace != keyspace || !(at->second.range == range))) {
+        (at->second.keyspace != keyspace || !(at->second.range == range) ||
+         at->second.index_count != index_count)) {
       return absl::AlreadyExistsError(
           absl::StrCat("another partition ", id.value()));
     }

@@ -34,7 +34,8 @@ absl::Status CreateSlotPartitions(storage::Store& store) {
   RETURN_IF_ERROR(store.CreatePartition(PartitionId(1), kSlotKeyspace,
                                         HashRange{0, kMiddle - 1}));
   return store.CreatePartition(PartitionId(2), kSlotKeyspace,
-                               HashRange{kMiddle, UINT64_MAX});
+                               HashRange{kMiddle, UINT64_MAX},
+                               /*index_count=*/1);
 }
 
 std::vector<std::string> RowKeysOfSlot(uint32_t slot) {
@@ -43,7 +44,9 @@ std::vector<std::string> RowKeysOfSlot(uint32_t slot) {
   for (int row = 0; row < rows; ++row) {
     std::string name = absl::StrCat("slot ", slot, " row ", row);
     if (slot % 8 == 0) name.insert(0, std::string(200 + slot % 1500, 'L'));
-    keys.push_back(TestKey(kSlotKeyspace, HashOfSlot(slot), name));
+    const bool in_index = row > 0 && PartitionOfSlot(slot) == PartitionId(2);
+    const storage::KeyspaceId keyspace(kSlotKeyspace.value() + in_index);
+    keys.push_back(TestKey(keyspace, HashOfSlot(slot), name));
   }
   return keys;
 }

@@ -39,7 +39,8 @@ class Journal {
   virtual void Acknowledge(const SlotOperation& operation) = 0;
 };
 
-// Where the slots live: two partitions of one keyspace.
+// Where the slots live: two partitions of one keyspace. The second has a local
+// index too, and some rows of its slots lie in that.
 inline constexpr storage::KeyspaceId kSlotKeyspace{77};
 storage::PartitionId PartitionOfSlot(uint32_t slot);
 absl::Status CreateSlotPartitions(storage::Store& store);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A table as PartitionHost::CreateTable takes it: a string partition key "pk"
-// and, if asked for, a string sort key "sk".
+// and, if asked for, a string sort key "sk" and local indexes "index-<n>" by
+// strings "by<n>".
 #pragma once
 
 #include <string>
@@ -11,7 +12,8 @@
 namespace pallet::testing {
 
 inline storage::v1::TableRecord TableDefinition(const std::string& name,
-                                                bool with_sort_key = true) {
+                                                bool with_sort_key = true,
+                                                int local_indexes = 0) {
   storage::v1::TableRecord table;
   table.set_name(name);
   const auto add = [&table](const char* attribute, storage::v1::KeyRole role) {
@@ -24,6 +26,16 @@ inline storage::v1::TableRecord TableDefinition(const std::string& name,
   };
   add("pk", storage::v1::KEY_ROLE_PARTITION);
   if (with_sort_key) add("sk", storage::v1::KEY_ROLE_SORT);
+  for (int i = 0; i < local_indexes; ++i) {
+    const std::string attribute = "by" + std::to_string(i);
+    auto* definition = table.add_attribute_definitions();
+    definition->set_name(attribute);
+    definition->set_type(storage::v1::SCALAR_TYPE_STRING);
+    auto* index = table.add_local_indexes();
+    index->set_name("index-" + std::to_string(i));
+    index->set_sort_attribute(attribute);
+    index->set_projection(storage::v1::INDEX_PROJECTION_ALL);
+  }
   table.set_billing_mode(storage::v1::TABLE_BILLING_MODE_PAY_PER_REQUEST);
   return table;
 }

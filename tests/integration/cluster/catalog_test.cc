@@ -201,7 +201,7 @@ TEST_F(CatalogTest, PartitionsThatDoNotFitAreDataLoss) {
 
 TEST_F(CatalogTest, ARecordOfANewerVersionIsRefused) {
   auto created = Create("cities");
-  created->table.set_format(kRecordFormat + 1);
+  created->table.set_format(kNewestRecordFormat + 1);
   Overwrite("tables", "cities", EncodeRecord("cities", created->table));
   ASSERT_TRUE(Open().ok());
   EXPECT_TRUE(absl::IsFailedPrecondition(catalog_->Load().status()));

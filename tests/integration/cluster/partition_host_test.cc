@@ -84,6 +84,7 @@ void ExpectConsistent(PartitionHost& host) {
       ASSERT_TRUE(info.ok()) << info.status();
       EXPECT_EQ(info->range, partition.range);
       EXPECT_EQ(info->keyspace, table->keyspace);
+      EXPECT_EQ(info->index_count, table->local_indexes.size());
     }
   }
   EXPECT_EQ(PartitionsOf(host).size(), expected);
@@ -103,8 +104,8 @@ class PartitionHostTest : public ::testing::Test {
     return opened.status();
   }
 
-  TablePtr Create(const std::string& name) {
-    auto table = host_->CreateTable(TableDefinition(name));
+  TablePtr Create(const std::string& name, int local_indexes = 0) {
+    auto table = host_->CreateTable(TableDefinition(name, true, local_indexes));
     EXPECT_TRUE(table.ok()) << table.status();
     return table.ok() ? *table : nullptr;
   }
@@ -148,6 +149,29 @@ class PartitionHostTest : public ::testing::Test {
   FakeDisk disk_;
   std::unique_ptr<PartitionHost> host_;
 };
+
+TEST_F(PartitionHostTest, IndexesAreThereAgainAfterARestart) {
+  Create("plain");
+  const TablePtr indexed = Create("indexed", 3);
+  const TablePtr next = Create("next");
+  ASSERT_EQ(indexed->local_indexes.size(), 3u);
+  EXPECT_EQ(indexed->record->format(), 2u);
+  EXPECT_EQ(next->record->format(), 1u);
+  // Each index has a keyspace of its own.
+  EXPECT_EQ(indexed->KeyspaceOfLocalIndex(2).value(),
+            indexed->keyspace.value() + 3);
+  EXPECT_EQ(next->keyspace.value(), indexed->keyspace.value() + 4);
+  ASSERT_TRUE(Open().ok());
+  const TablePtr again = host_->FindTable("indexed");
+  ASSERT_NE(again, nullptr);
+  ASSERT_EQ(again->local_indexes.size(), 3u);
+  EXPECT_EQ(again->local_indexes[1].name(), "index-1");
+  EXPECT_EQ(again->local_indexes[1].key().sort->name, "by1");
+  EXPECT_EQ(again->FindLocalIndex("index-2"), &again->local_indexes[2]);
+  EXPECT_EQ(again->FindLocalIndex("index-3"), nullptr);
+  EXPECT_EQ(host_->CountsOf(*again)->local_indexes.size(), 3u);
+  ExpectConsistent(*host_);
+}
 
 TEST_F(PartitionHostTest, Example) {
   const TablePtr table = Create("cities");

@@ -37,13 +37,22 @@ using Rows = std::map<std::string, std::string>;
 struct ModelPartition {
   KeyspaceId keyspace;
   HashRange range;
+  uint32_t index_count = 0;
   uint64_t change_seq = 0;
-  Rows rows;
+  Rows rows;  // of all its keyspaces
 
-  uint64_t Bytes() const {
-    uint64_t bytes = 0;
-    for (const auto& [key, item] : rows) bytes += item.size();
-    return bytes;
+  bool IsOfIndex(const std::string& row_key) const {
+    return KeyspaceOfRowKey(row_key) != keyspace;
+  }
+
+  RowCounts Counts(uint32_t ordinal) const {
+    RowCounts counts;
+    for (const auto& [key, item] : rows) {
+      if (KeyspaceOfRowKey(key).value() != keyspace.value() + ordinal) continue;
+      ++counts.rows;
+      counts.bytes += item.size();
+    }
+    return counts;
   }
 };
 
@@ -75,6 +84,16 @@ class StoreModelTest : public ::testing::Test {
 
   // Keys of few hashes and names, so that they meet; some longer than LMDB's.
   std::string SomeKey(const ModelPartition& partition) {
+    return SomeKey(partition, SomeKeyspace(partition));
+  }
+
+  KeyspaceId SomeKeyspace(const ModelPartition& partition) {
+    return KeyspaceId(
+        partition.keyspace.value() +
+        static_cast<uint32_t>(random_.Below(partition.index_count + 1)));
+  }
+
+  std::string SomeKey(const ModelPartition& partition, KeyspaceId keyspace) {
     const uint64_t width = partition.range.last - partition.range.first;
     const uint64_t hash =
         partition.range.first + random_.Below(5) * (width / 4);
@@ -82,7 +101,7 @@ class StoreModelTest : public ::testing::Test {
     if (random_.OneIn(4))
       name += std::string(400 + random_.Below(3) * 700, 'x');
     if (random_.OneIn(4)) name += absl::StrCat(random_.Below(4));
-    return testing::TestKey(partition.keyspace, hash, name);
+    return testing::TestKey(keyspace, hash, name);
   }
 
   std::string SomeItem() {
@@ -101,16 +120,19 @@ class StoreModelTest : public ::testing::Test {
   // One that covers a keyspace, or two that share one.
   void CreatePartitions() {
     constexpr uint64_t kMiddle = uint64_t{1} << 63;
-    const KeyspaceId keyspace(next_keyspace_++);
+    const uint32_t indexes =
+        random_.OneIn(2) ? 0 : random_.Below(kMaxLocalIndexes + 1);
+    const KeyspaceId keyspace(next_keyspace_);
+    next_keyspace_ += 1 + indexes;
     std::vector<HashRange> ranges = {{0, UINT64_MAX}};
     if (random_.OneIn(2)) ranges = {{0, kMiddle}, {kMiddle + 1, UINT64_MAX}};
     for (const HashRange& range : ranges) {
       const PartitionId id(next_partition_++);
       // Asking twice is as good as asking once.
       for (int repeat = random_.OneIn(3); repeat >= 0; --repeat) {
-        ASSERT_TRUE(store_->CreatePartition(id, keyspace, range).ok());
+        ASSERT_TRUE(store_->CreatePartition(id, keyspace, range, indexes).ok());
       }
-      model_[id] = {keyspace, range, 0, {}};
+      model_[id] = {keyspace, range, indexes, 0, {}};
     }
   }
 
@@ -195,20 +217,20 @@ class StoreModelTest : public ::testing::Test {
     for (const RowChange& change : changes) {
       if (change.item.has_value()) {
         partition.rows[change.key] = *change.item;
-        ++partition.change_seq;
-      } else if (partition.rows.erase(change.key) > 0) {
-        ++partition.change_seq;
+      } else if (partition.rows.erase(change.key) == 0) {
+        continue;
       }
+      if (!partition.IsOfIndex(change.key)) ++partition.change_seq;
     }
   }
 
   void CheckScan() {
     const auto& [id, partition] = SomePartition();
-    std::string begin = HashPrefix(partition.keyspace, partition.range.first);
-    std::string end =
-        PrefixEnd(HashPrefix(partition.keyspace, partition.range.last));
-    if (random_.OneIn(2)) begin = SomeKey(partition);
-    if (random_.OneIn(2)) end = SomeKey(partition);
+    const KeyspaceId keyspace = SomeKeyspace(partition);
+    std::string begin = HashPrefix(keyspace, partition.range.first);
+    std::string end = PrefixEnd(HashPrefix(keyspace, partition.range.last));
+    if (random_.OneIn(2)) begin = SomeKey(partition, keyspace);
+    if (random_.OneIn(2)) end = SomeKey(partition, keyspace);
     if (end < begin) std::swap(begin, end);
     const bool forward = random_.OneIn(2);
     std::vector<std::string> expected;
@@ -240,8 +262,12 @@ class StoreModelTest : public ::testing::Test {
       EXPECT_EQ(info->keyspace, partition.keyspace);
       EXPECT_EQ(info->range, partition.range);
       EXPECT_EQ(info->change_seq.value(), partition.change_seq);
-      EXPECT_EQ(info->item_count, partition.rows.size());
-      EXPECT_EQ(info->item_bytes, partition.Bytes());
+      EXPECT_EQ(info->item_count, partition.Counts(0).rows);
+      EXPECT_EQ(info->item_bytes, partition.Counts(0).bytes);
+      ASSERT_EQ(info->index_count, partition.index_count);
+      for (uint32_t i = 0; i < info->index_count; ++i) {
+        EXPECT_EQ(info->indexes[i], partition.Counts(i + 1));
+      }
     }
     EXPECT_EQ(store_->Partitions().size(), model_.size());
   }

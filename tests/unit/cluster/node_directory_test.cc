@@ -105,13 +105,34 @@ TEST_F(NodeDirectoryTest, ADirectoryOfANewerVersionIsRefused) {
   Found();
   storage::v1::NodeRecord record;
   record.set_format(1);
-  record.set_disk_format(kDiskFormat + 1);
+  record.set_disk_format(kNewestDiskFormat + 1);
   Write("/data/node", EncodeRecord("node", record));
   const absl::Status status = Open().status();
   EXPECT_TRUE(absl::IsFailedPrecondition(status));
   EXPECT_EQ(status.message(),
-            "/data has format 2, and this version of pallet knows formats up "
-            "to 1: start a newer version");
+            "/data has format 3, and this version of pallet knows formats up "
+            "to 2: start a newer version");
+}
+
+TEST_F(NodeDirectoryTest, TheFormatIsRaisedWhenSomethingNeedsIt) {
+  const auto format = [&] {
+    storage::v1::NodeRecord record;
+    const absl::Status read =
+        DecodeRecord("node", "node", *ReadFile(&disk_, "/data/node"), &record);
+    EXPECT_TRUE(read.ok()) << read;
+    return record.disk_format();
+  };
+  Found();
+  EXPECT_EQ(format(), kFirstDiskFormat);
+  auto directory = Open();
+  ASSERT_TRUE(directory.ok());
+  EXPECT_EQ(format(), kFirstDiskFormat);
+  ASSERT_TRUE((*directory)->RaiseDiskFormat(kLocalIndexDiskFormat).ok());
+  EXPECT_EQ(format(), kLocalIndexDiskFormat);
+  ASSERT_TRUE((*directory)->RaiseDiskFormat(kFirstDiskFormat).ok());
+  directory->reset();
+  ASSERT_TRUE(Open().ok());
+  EXPECT_EQ(format(), kLocalIndexDiskFormat);
 }
 
 TEST_F(NodeDirectoryTest, ADamagedNodeFileIsDataLoss) {

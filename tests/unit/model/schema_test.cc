@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/schema.h"
 
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -21,16 +23,17 @@ std::string Message(const absl::Status& status) {
 }
 
 std::string Schema(const Definitions& definitions, const Elements& elements) {
-  return Message(MakeKeySchema(definitions, elements).status());
+  return Message(MakeTableSchema(definitions, elements, {}).status());
 }
 
 TEST(SchemaTest, Example) {
-  const absl::StatusOr<KeySchema> schema = MakeKeySchema(
+  const absl::StatusOr<TableSchema> schema = MakeTableSchema(
       Definitions{{"at", ScalarType::kNumber}, {"pk", ScalarType::kString}},
-      Elements{{"pk", KeyRole::kHash}, {"at", KeyRole::kRange}});
+      Elements{{"pk", KeyRole::kHash}, {"at", KeyRole::kRange}}, {});
   ASSERT_TRUE(schema.ok());
-  EXPECT_EQ(*schema, (KeySchema{{"pk", ScalarType::kString},
-                                KeyAttribute{"at", ScalarType::kNumber}}));
+  EXPECT_EQ(schema->key, (KeySchema{{"pk", ScalarType::kString},
+                                    KeyAttribute{"at", ScalarType::kNumber}}));
+  EXPECT_TRUE(schema->local_indexes.empty());
 }
 
 TEST(SchemaTest, EachElementIsDefinedAndEachDefinitionUsed) {
@@ -49,7 +52,7 @@ TEST(SchemaTest, EachElementIsDefinedAndEachDefinitionUsed) {
       "KeySchema does not exactly match number of attributes defined in "
       "AttributeDefinitions";
   EXPECT_EQ(Schema({a, b}, {{"a"}}), kNumber);
-  EXPECT_EQ(Schema({a, a}, {{"a"}}), kNumber);
+  EXPECT_EQ(Schema({a, a}, {{"a"}}), "Attribute Name is duplicated: a");
   EXPECT_EQ(Schema({a, b, c}, {{"a"}, {"b", KeyRole::kRange}}), kNumber);
 }
 
@@ -66,30 +69,116 @@ TEST(SchemaTest, HashComesFirstAndRangeSecond) {
             "the same name");
 }
 
-TEST(SchemaTest, AKeyHasOneOrTwoElements) {
-  EXPECT_EQ(Schema({{"a"}}, {}),
-            "1 validation error detected: Value '[]' at 'keySchema' failed to "
-            "satisfy constraint: Member must have length greater than or equal "
-            "to 1");
-  EXPECT_EQ(Schema({{"a"}}, {{"a"}, {"b"}, {"c"}}),
-            "1 validation error detected: Value '[a, b, c]' at 'keySchema' "
-            "failed to satisfy constraint: Member must have length less than "
-            "or equal to 2");
+// --- Local indexes of a table by a and b ---
+
+LocalIndexDefinition Index(std::string name, std::string sort) {
+  return {std::move(name),
+          {{"a", KeyRole::kHash}, {std::move(sort), KeyRole::kRange}},
+          ProjectionKind::kAll,
+          {}};
 }
 
-TEST(SchemaTest, KeyAttributeNamesHaveOneTo255Bytes) {
-  const std::string longest(255, 'k');
-  EXPECT_EQ(Schema({{longest}}, {{longest}}), "OK");
-  const std::string longer(256, 'k');
-  EXPECT_EQ(
-      Schema({{longer}}, {{""}}),
-      absl::StrCat(
-          "2 validation errors detected: Value '", longer,
-          "' at 'attributeDefinitions.1.member.attributeName' failed to "
-          "satisfy constraint: Member must have length less than or equal to "
-          "255; Value '' at 'keySchema.1.member.attributeName' failed to "
-          "satisfy constraint: Member must have length greater than or equal "
-          "to 1"));
+std::string Indexes(const std::vector<LocalIndexDefinition>& indexes,
+                    const Definitions& definitions = {{"a"}, {"b"}, {"c"}}) {
+  return Message(MakeTableSchema(definitions,
+                                 Elements{{"a"}, {"b", KeyRole::kRange}},
+                                 indexes)
+                     .status());
+}
+
+constexpr char kInvalid[] = "One or more parameter values were invalid: ";
+
+TEST(LocalIndexSchemaTest, Example) {
+  const auto schema =
+      MakeTableSchema(Definitions{{"a"}, {"b"}, {"c", ScalarType::kNumber}},
+                      Elements{{"a"}, {"b", KeyRole::kRange}},
+                      std::vector<LocalIndexDefinition>{Index("by-c", "c")});
+  ASSERT_TRUE(schema.ok()) << schema.status();
+  ASSERT_EQ(schema->local_indexes.size(), 1u);
+  EXPECT_EQ(schema->local_indexes[0].name(), "by-c");
+  EXPECT_EQ(schema->local_indexes[0].key(),
+            (KeySchema{{"a"}, KeyAttribute{"c", ScalarType::kNumber}}));
+  EXPECT_EQ(schema->local_indexes[0].table_key(), schema->key);
+}
+
+TEST(LocalIndexSchemaTest, TheirKeysFitTheTable) {
+  EXPECT_EQ(Indexes({Index("by-c", "c")}), "OK");
+  EXPECT_EQ(Indexes({Index("by-b", "b")}, {{"a"}, {"b"}}), "OK");
+  EXPECT_EQ(Indexes({Index("by-d", "d")}),
+            absl::StrCat(kInvalid,
+                         "Some index key attributes are not defined in "
+                         "AttributeDefinitions. Keys: [a, d], "
+                         "AttributeDefinitions: [a, b, c]"));
+  EXPECT_EQ(Indexes({Index("by-b", "b")}),
+            absl::StrCat(kInvalid,
+                         "Some AttributeDefinitions are not used. "
+                         "AttributeDefinitions: [a, b, c], keys used: [a, b]"));
+  LocalIndexDefinition hash_only = Index("by-c", "c");
+  hash_only.key.pop_back();
+  EXPECT_EQ(Indexes({hash_only}),
+            absl::StrCat(kInvalid,
+                         "Index KeySchema does not have a range key for "
+                         "index: by-c"));
+  LocalIndexDefinition other_hash = Index("by-c", "c");
+  other_hash.key[0].name = "b";
+  EXPECT_EQ(Indexes({other_hash}),
+            absl::StrCat(kInvalid,
+                         "Index KeySchema does not have the same leading hash "
+                         "key as table KeySchema for index: by-c. index hash "
+                         "key: b, table hash key: a"));
+  EXPECT_EQ(Message(MakeTableSchema(
+                        Definitions{{"a"}, {"c"}}, Elements{{"a"}},
+                        std::vector<LocalIndexDefinition>{Index("by-c", "c")})
+                        .status()),
+            absl::StrCat(kInvalid,
+                         "Table KeySchema does not have a range key, which is "
+                         "required when specifying a LocalSecondaryIndex"));
+}
+
+TEST(LocalIndexSchemaTest, ProjectionsSayWhatTheyMust) {
+  LocalIndexDefinition index = Index("by-c", "c");
+  index.projection = std::nullopt;
+  EXPECT_EQ(Indexes({index}),
+            absl::StrCat(kInvalid, "Unknown ProjectionType: null"));
+  index.projection = ProjectionKind::kInclude;
+  EXPECT_EQ(Indexes({index}),
+            absl::StrCat(kInvalid,
+                         "ProjectionType is INCLUDE, but NonKeyAttributes is "
+                         "not specified"));
+  index.non_key_attributes = {"x"};
+  EXPECT_EQ(Indexes({index}), "OK");
+  index.projection = ProjectionKind::kKeysOnly;
+  EXPECT_EQ(Indexes({index}),
+            absl::StrCat(kInvalid,
+                         "ProjectionType is KEYS_ONLY, but NonKeyAttributes is "
+                         "specified"));
+}
+
+TEST(LocalIndexSchemaTest, ThereAreAtMostFiveOfDifferentNames) {
+  std::vector<LocalIndexDefinition> indexes;
+  for (int i = 0; i < 5; ++i) {
+    indexes.push_back(Index(absl::StrCat("index", i), "c"));
+  }
+  EXPECT_EQ(Indexes(indexes), "OK");
+  indexes.push_back(Index("index5", "c"));
+  EXPECT_EQ(Indexes(indexes),
+            absl::StrCat(kInvalid,
+                         "Number of LocalSecondaryIndexes exceeds per-table "
+                         "limit of 5"));
+  EXPECT_EQ(Indexes({Index("by-c", "c"), Index("by-c", "c")}),
+            absl::StrCat(kInvalid, "Duplicate index name: by-c"));
+}
+
+TEST(LocalIndexSchemaTest, TogetherTheyProjectAtMostAHundredNames) {
+  std::vector<LocalIndexDefinition> indexes;
+  for (int i = 0; i < 5; ++i) {
+    indexes.push_back(Index(absl::StrCat("index", i), "c"));
+    indexes.back().projection = ProjectionKind::kInclude;
+    indexes.back().non_key_attributes.resize(20, "x");
+  }
+  EXPECT_EQ(Indexes(indexes), "OK");
+  indexes[3].non_key_attributes.push_back("y");
+  EXPECT_NE(Indexes(indexes), "OK");
 }
 
 TEST(TableNameTest, ANewNameHas3To255PlainCharacters) {

@@ -50,6 +50,25 @@ TEST(EntryTest, Example) {
             "3 changes a b\n");
 }
 
+TEST(EntryTest, CountsOfIndexesAreGolden) {
+  EntryBuilder builder;
+  builder.SetIndexCounts({4, {3, 258}});
+  const std::string entry(builder.Finish(kHeader));
+  EXPECT_EQ(absl::BytesToHexString(entry.substr(24)),
+            "0406"
+            "0104"
+            "10"
+            "0000000000000003"
+            "0000000000000102");
+  auto reader = EntryReader::Open(entry);
+  Effect effect;
+  ASSERT_TRUE(*reader->Next(&effect));
+  EXPECT_EQ(DecodeIndexCounts(effect)->index, 4u);
+  EXPECT_EQ(DecodeIndexCounts(effect)->counts, (RowCounts{3, 258}));
+  effect.value.remove_suffix(1);
+  EXPECT_TRUE(absl::IsDataLoss(DecodeIndexCounts(effect).status()));
+}
+
 TEST(EntryTest, GoldenBytes) {
   EXPECT_EQ(absl::BytesToHexString(Example()),
             "0000000000000102"  // change seq
@@ -99,7 +118,7 @@ TEST(EntryTest, UnknownOperationsAndPrivateDatabasesAreDamage) {
   };
   EXPECT_EQ(effect(1, 1), "1 items k v\n");
   EXPECT_EQ(effect(0, 1), "damaged\n");
-  EXPECT_EQ(effect(4, 1), "damaged\n");
+  EXPECT_EQ(effect(5, 1), "damaged\n");
   EXPECT_EQ(effect(1, 0), "damaged\n");  // meta
   EXPECT_EQ(effect(1, 2), "damaged\n");  // long_keys
   EXPECT_EQ(effect(1, 99), "damaged\n");

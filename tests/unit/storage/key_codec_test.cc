@@ -119,6 +119,21 @@ TEST(KeyCodecTest, LongPartitionValuesAreTheirDigest) {
             CollectionPrefix(KeyspaceId(1), B(std::string(62, 'x')), 0));
 }
 
+TEST(KeyCodecTest, EntriesOfAnIndexLieBetweenPartitionAndSort) {
+  for (const std::string& partition :
+       {std::string("p"), std::string(99, 'p')}) {
+    const std::string row = RowKey(KeyspaceId(7), {S(partition), N("-12")}, 0);
+    const std::string entry =
+        IndexRowKey(KeyspaceId(9), row, N("-12"), S(std::string("a\0b", 3)));
+    EXPECT_EQ(entry, CollectionPrefix(KeyspaceId(9), S(partition), 0) +
+                         EncodeKeyValue(S(std::string("a\0b", 3))) +
+                         EncodeKeyValue(N("-12")));
+    EXPECT_EQ(RowKeyOfEntry(KeyspaceId(7), entry, N("-12"),
+                            S(std::string("a\0b", 3))),
+              row);
+  }
+}
+
 TEST(KeyCodecTest, TheSeedMovesTheHash) {
   EXPECT_NE(PlacementHash(S("a"), 1), PlacementHash(S("a"), 2));
   EXPECT_NE(PlacementHash(S("1"), 1), PlacementHash(N("1"), 1));

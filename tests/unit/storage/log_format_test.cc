@@ -211,5 +211,16 @@ TEST(LogFormatTest, GroupCreateRoundTrips) {
   EXPECT_TRUE(absl::IsDataLoss(DecodeGroupCreate(bytes.substr(1)).status()));
 }
 
+TEST(LogFormatTest, GroupCreateTellsOfLocalIndexesIfThereAreAny) {
+  const GroupCreate group = {KeyspaceId(1), {}, 1, kMaxLocalIndexes};
+  const std::string bytes = EncodeGroupCreate(group);
+  EXPECT_EQ(Hex(bytes.substr(28)), "05");
+  EXPECT_EQ(*DecodeGroupCreate(bytes), group);
+  const std::string plain = bytes.substr(0, 28);
+  EXPECT_EQ(DecodeGroupCreate(plain)->index_count, 0u);
+  EXPECT_TRUE(absl::IsDataLoss(DecodeGroupCreate(plain + '\0').status()));
+  EXPECT_TRUE(absl::IsDataLoss(DecodeGroupCreate(plain + '\6').status()));
+}
+
 }  // namespace
 }  // namespace pallet::storage

@@ -327,6 +327,94 @@ TEST_F(StoreTest, AFullInboxThrottlesAndEmptiesAgain) {
   EXPECT_EQ(done, 5);
 }
 
+// A partition with two local indexes: keyspaces 20, 21 and 22.
+class IndexedPartitionTest : public StoreTest {
+ protected:
+  static constexpr PartitionId kIndexed{20};
+
+  IndexedPartitionTest() {
+    CHECK_OK(store_->CreatePartition(kIndexed, KeyspaceId(20), {}, 2));
+  }
+
+  static std::string RowIn(uint32_t keyspace, absl::string_view name) {
+    return testing::TestKey(KeyspaceId(keyspace), 7, std::string(name));
+  }
+
+  // Writes an item and its entry in each index as one.
+  absl::Status WriteAll(const std::string& name) {
+    absl::Notification answered;
+    absl::Status answer;
+    CHECK_OK(store_->Submit(std::make_unique<FunctionWrite>(
+        kIndexed,
+        [&](WriteContext& context) -> absl::Status {
+          context.Put(RowIn(20, name), "item", 4);
+          context.Put(RowIn(21, name), "entry", 5);
+          context.Put(RowIn(22, name), "e", 1);
+          return absl::OkStatus();
+        },
+        [&](const absl::Status& status) {
+          answer = status;
+          answered.Notify();
+        })));
+    answered.WaitForNotification();
+    return answer;
+  }
+
+  std::string IndexCounts() {
+    const PartitionInfo info = *store_->Partition(kIndexed);
+    return absl::StrCat("seq=", info.change_seq.value(),
+                        " items=", info.item_count, "/", info.item_bytes,
+                        " entries=", info.indexes[0].rows, "/",
+                        info.indexes[0].bytes, ",", info.indexes[1].rows, "/",
+                        info.indexes[1].bytes);
+  }
+};
+
+TEST_F(IndexedPartitionTest, RowsOfIndexesAreCountedApartAndMoveNoChangeSeq) {
+  ASSERT_TRUE(WriteAll("a").ok());
+  ASSERT_TRUE(WriteAll("b").ok());
+  ASSERT_TRUE(DeleteAndWait(*store_, kIndexed, RowIn(22, "a")).ok());
+  const std::string counts = "seq=2 items=2/8 entries=2/10,1/1";
+  EXPECT_EQ(IndexCounts(), counts);
+  EXPECT_TRUE(store_->Verify().ok());
+  Reopen();
+  EXPECT_EQ(IndexCounts(), counts);
+  EXPECT_TRUE(store_->Verify().ok());
+  ASSERT_TRUE(WriteAll("c").ok());
+  ASSERT_TRUE(store_->Checkpoint().ok());
+  Reopen();
+  EXPECT_EQ(IndexCounts(), "seq=3 items=3/12 entries=3/15,2/2");
+}
+
+TEST_F(IndexedPartitionTest, KeyspacesOfIndexesOverlapNoOther) {
+  EXPECT_TRUE(store_->CreatePartition(kIndexed, KeyspaceId(20), {}, 2).ok());
+  for (const uint32_t keyspace : {20, 21, 22}) {
+    EXPECT_EQ(model::ReasonOf(store_->CreatePartition(
+                  PartitionId(30), KeyspaceId(keyspace), {})),
+              Reason::kResourceInUse);
+  }
+  EXPECT_EQ(model::ReasonOf(store_->CreatePartition(PartitionId(30),
+                                                    KeyspaceId(19), {}, 1)),
+            Reason::kResourceInUse);
+  EXPECT_TRUE(
+      store_->CreatePartition(PartitionId(30), KeyspaceId(23), {}).ok());
+}
+
+TEST_F(IndexedPartitionTest, DroppingItRemovesTheRowsOfItsIndexesToo) {
+  for (int i = 0; i < 600; ++i) {
+    ASSERT_TRUE(WriteAll(absl::StrCat("name", i)).ok());
+  }
+  ASSERT_TRUE(store_->DropPartition(kIndexed).ok());
+  // Its keyspaces are free once the last row is gone.
+  absl::Status created;
+  do {
+    created = store_->CreatePartition(PartitionId(21), KeyspaceId(20), {}, 2);
+  } while (!created.ok() && model::ReasonOf(created) == Reason::kResourceInUse);
+  ASSERT_TRUE(created.ok()) << created;
+  EXPECT_TRUE(store_->Verify().ok());
+  EXPECT_EQ(ReadItem(*store_, RowIn(22, "name599")), "none");
+}
+
 TEST_F(StoreTest, PartitionsAreMadeOnceAndNeverOverlap) {
   EXPECT_TRUE(store_->CreatePartition(kPartition, kKeyspace, {}).ok());
   EXPECT_EQ(model::ReasonOf(

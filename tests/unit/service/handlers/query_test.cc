@@ -254,8 +254,8 @@ TEST_F(QueryTest, UnusedPlaceholdersAreRefused) {
 
 TEST_F(QueryTest, UnbuiltFieldsAreRefused) {
   for (const char* field :
-       {"filter_expression: 'a = b'", "index_name: 'by_name'",
-        "projection_expression: 'a'", "attributes_to_get: 'a'"}) {
+       {"filter_expression: 'a = b'", "projection_expression: 'a'",
+        "attributes_to_get: 'a'"}) {
     EXPECT_THAT(Query(absl::StrCat(kAll, " ", field)), StartsWith("NOT_BUILT"));
   }
 }

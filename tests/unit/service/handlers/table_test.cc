@@ -153,7 +153,32 @@ TEST_F(TableTest, KeySchemasAreChecked) {
                      Key("a", "HASH") + kPerRequest),
               HasSubstr("does not exactly match number of attributes"));
   EXPECT_THAT(Create(Named("new") + Attribute("a", "S") + kPerRequest),
-              HasSubstr("'keySchema'"));
+              HasSubstr("Value '[]' at 'keySchema' failed to satisfy "
+                        "constraint: Member must have length greater than or "
+                        "equal to 1"));
+  EXPECT_THAT(
+      Create(Named("new") + Attribute("a", "S") + Key("a", "HASH") +
+             Key("b", "RANGE") + Key("c", "RANGE") + kPerRequest),
+      HasSubstr("Value '[a, b, c]' at 'keySchema' failed to satisfy "
+                "constraint: Member must have length less than or equal to "
+                "2"));
+}
+
+TEST_F(TableTest, KeyAttributeNamesHaveOneTo255Bytes) {
+  const std::string longest(255, 'k');
+  EXPECT_THAT(Create(Named("new") + Attribute(longest, "S") +
+                     Key(longest, "HASH") + kPerRequest),
+              StartsWith("table_description"));
+  const std::string longer(256, 'k');
+  EXPECT_EQ(Create(Named("new") + Attribute(longer, "S") + Key("", "HASH") +
+                   kPerRequest),
+            absl::StrCat(
+                "VALIDATION: 2 validation errors detected: Value '", longer,
+                "' at 'attributeDefinitions.1.member.attributeName' failed to "
+                "satisfy constraint: Member must have length less than or "
+                "equal to 255; Value '' at 'keySchema.1.member.attributeName' "
+                "failed to satisfy constraint: Member must have length greater "
+                "than or equal to 1"));
 }
 
 TEST_F(TableTest, UnbuiltFieldsAreRefusedAndNothingIsMade) {
