@@ -9,16 +9,21 @@
 #include <string_view>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "base/status_macros.h"
 #include "service/settings.h"
 #include "service/version.h"
 
 namespace pallet::service {
 namespace {
+
+// Beside the settings that have one value each.
+constexpr char kAccessKey[] = "access_key";
 
 std::string Joined(absl::string_view prefix, std::string_view key) {
   return absl::StrCat(prefix, prefix.empty() ? "" : ".",
@@ -38,6 +43,32 @@ absl::StatusOr<std::string> TextOf(const toml::node& node) {
       "the value must be a string, a whole number or a boolean");
 }
 
+// The id has no colon, the secret may.
+absl::Status AddAccessKey(absl::string_view text, ServerConfig* config) {
+  const std::pair<std::string, std::string> pair =
+      absl::StrSplit(text, absl::MaxSplits(':', 1));
+  if (pair.first.empty() || pair.second.empty()) {
+    return absl::InvalidArgumentError(
+        "an access key is written ID:SECRET");  // and never shown
+  }
+  config->json.access_keys.push_back({pair.first, pair.second});
+  return absl::OkStatus();
+}
+
+// [[access_key]] with id and secret.
+absl::Status AddAccessKeys(const toml::array& keys, ServerConfig* config) {
+  for (const toml::node& node : keys) {
+    const toml::table* table = node.as_table();
+    if (table == nullptr || table->size() != 2) {
+      return absl::InvalidArgumentError("it has an id and a secret");
+    }
+    const std::string id = (*table)["id"].value_or(std::string());
+    const std::string secret = (*table)["secret"].value_or(std::string());
+    RETURN_IF_ERROR(AddAccessKey(absl::StrCat(id, ":", secret), config));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status ApplyOne(const std::string& name, const std::string& text,
                       ServerConfig* config) {
   for (const Setting& setting : AllSettings()) {
@@ -51,7 +82,9 @@ absl::Status ApplyTable(const toml::table& table, const std::string& prefix,
   for (const auto& [key, node] : table) {
     const std::string name = Joined(prefix, key.str());
     absl::Status status;
-    if (const toml::table* inner = node.as_table()) {
+    if (name == kAccessKey && node.is_array()) {
+      status = AddAccessKeys(*node.as_array(), config);
+    } else if (const toml::table* inner = node.as_table()) {
       RETURN_IF_ERROR(ApplyTable(*inner, name, source, config));
     } else if (auto text = TextOf(node); text.ok()) {
       status = ApplyOne(name, *text, config);
@@ -88,11 +121,19 @@ bool IsTcpAddress(absl::string_view address) {
 // CLI11's parser with one string per setting; what was given lands in `given`.
 struct Parser {
   CLI::App app{
-      "Serves tables of documents over gRPC, from one directory of data.",
+      "Serves tables of documents over gRPC and DynamoDB's JSON, from one "
+      "directory of data.",
       "palletd"};
   std::string config_path;
   std::map<std::string, std::string> given;  // by setting name
+  std::vector<std::string> access_keys;
 };
+
+bool IsLoopback(absl::string_view address) {
+  const absl::string_view host = address.substr(0, address.rfind(':'));
+  return host == "localhost" || host == "[::1]" || host == "::1" ||
+         absl::StartsWith(host, "127.");
+}
 
 void AddOptions(Parser* parser) {
   CLI::App& app = parser->app;
@@ -114,12 +155,20 @@ void AddOptions(Parser* parser) {
         ->default_str(setting.default_text)
         ->group(setting.group);
   }
+  app.add_option("--access-key", parser->access_keys,
+                 "who may use the DynamoDB port: signatures are checked; may "
+                 "be given several times, better in the file or in "
+                 "PALLET_ACCESS_KEYS")
+      ->type_name("ID:SECRET")
+      ->take_all()
+      ->group("DynamoDB JSON");
   app.footer(
       "In the file --grpc-address is the key `address` of table [grpc].\n"
       "Bytes are written 4096, 64MiB or 1GB; durations 90s, 5m or never.");
 }
 
-absl::StatusOr<ServerConfig> Combine(const Parser& parser) {
+absl::StatusOr<ServerConfig> Combine(const Parser& parser,
+                                     absl::string_view access_keys_text) {
   ServerConfig config;
   if (!parser.config_path.empty()) {
     RETURN_IF_ERROR(ApplyFile(parser.config_path, &config));
@@ -131,13 +180,21 @@ absl::StatusOr<ServerConfig> Combine(const Parser& parser) {
           absl::StrCat(FlagOf(name), ": ", status.message()));
     }
   }
+  for (const std::string& key : parser.access_keys) {
+    RETURN_IF_ERROR(AddAccessKey(key, &config));
+  }
+  for (const absl::string_view key :
+       absl::StrSplit(access_keys_text, ',', absl::SkipWhitespace())) {
+    RETURN_IF_ERROR(AddAccessKey(absl::StripAsciiWhitespace(key), &config));
+  }
   RETURN_IF_ERROR(Validate(config));
   return config;
 }
 
 }  // namespace
 
-CommandLine ParseCommandLine(const std::vector<std::string>& arguments) {
+CommandLine ParseCommandLine(const std::vector<std::string>& arguments,
+                             absl::string_view access_keys_text) {
   CommandLine result;
   Parser parser;
   AddOptions(&parser);
@@ -154,7 +211,7 @@ CommandLine ParseCommandLine(const std::vector<std::string>& arguments) {
             {},
             absl::StrCat("palletd: ", error.what(), "\n")};
   }
-  absl::StatusOr<ServerConfig> config = Combine(parser);
+  absl::StatusOr<ServerConfig> config = Combine(parser, access_keys_text);
   if (!config.ok()) {
     return {CommandLine::Action::kFail,
             {},
@@ -190,6 +247,21 @@ absl::Status Validate(const ServerConfig& config) {
   }
   if (config.admin_address != "none" && !IsTcpAddress(config.admin_address)) {
     return refuse("admin.address", "is neither HOST:PORT nor none");
+  }
+  const std::string& json = config.json.address;
+  if (json != "none" && !IsTcpAddress(json)) {
+    return refuse("json.address", "is neither HOST:PORT nor none");
+  }
+  if (json != "none" && config.json.access_keys.empty() && !IsLoopback(json)) {
+    return refuse("json.address",
+                  absl::StrCat(json,
+                               " is not on loopback, and without an access key "
+                               "everybody could use it: give --access-key "
+                               "ID:SECRET, or PALLET_ACCESS_KEYS in the "
+                               "environment, or [[access_key]] in the file"));
+  }
+  if (config.json.max_connections == 0) {
+    return refuse("json.max_connections", "must be at least 1");
   }
   if (config.grpc.max_receive_bytes < (uint64_t{1} << 20) ||
       config.grpc.max_receive_bytes > (uint64_t{1} << 30)) {

@@ -11,6 +11,9 @@
 //   max_connection_age = "30m"
 //   [store]
 //   map_size = "1TiB"
+//   [[access_key]]
+//   id = "AKIAEXAMPLE"
+//   secret = "..."
 //
 // Values only; pure functions but for reading the one file named by --config.
 #pragma once
@@ -24,6 +27,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "base/log.h"
+#include "service/json/access_key.h"
 
 namespace pallet::service {
 
@@ -38,6 +42,18 @@ struct GrpcConfig {
   absl::Duration max_connection_age = absl::InfiniteDuration();
   absl::Duration max_connection_age_grace = absl::Minutes(1);
   uint32_t max_concurrent_streams = 4096;  // calls at once, per connection
+};
+
+// DynamoDB's JSON over HTTP.
+struct JsonConfig {
+  std::string address = "127.0.0.1:8000";  // host:port, or "none"
+  uint32_t threads = 0;                    // 0: one per core
+  uint32_t max_connections = 4096;
+  absl::Duration idle_timeout = absl::Minutes(5);
+  absl::Duration transfer_timeout = absl::Seconds(30);
+  uint64_t max_body_bytes = uint64_t{256} << 20;
+  // None: signatures are not looked at, and it listens on loopback only.
+  std::vector<json::AccessKey> access_keys;
 };
 
 struct PipelineConfig {
@@ -71,6 +87,7 @@ struct ServerConfig {
   std::string data_dir = "pallet-data";
   uint32_t stores = 0;  // 0: min(4, cores); fixed when the directory is made
   GrpcConfig grpc;
+  JsonConfig json;
   std::string admin_address = "127.0.0.1:8002";  // host:port, or "none"
   PipelineConfig pipeline;
   ReadConfig read;
@@ -88,7 +105,10 @@ struct CommandLine {
 };
 
 // Reads flags and the file they name. Never exits, never prints.
-CommandLine ParseCommandLine(const std::vector<std::string>& arguments);
+// `access_keys_text` are more key pairs, from the environment, where others do
+// not see them as they see flags: ID:SECRET, with commas between.
+CommandLine ParseCommandLine(const std::vector<std::string>& arguments,
+                             absl::string_view access_keys_text = "");
 
 // Applies a TOML text to `config`. `source` names it in messages.
 absl::Status ApplyToml(absl::string_view toml, absl::string_view source,

@@ -5,6 +5,7 @@
 // which costs nothing but the time to replay the log at the next start.
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <string>
 #include <utility>
 #include <vector>
@@ -43,6 +44,12 @@ int WaitForSignal() {
 void Announce(const Node& node, const ServerConfig& config) {
   std::printf("palletd %s\n  gRPC   %s\n", pallet::service::kVersion,
               node.grpc_address().c_str());
+  if (!node.json_address().empty()) {
+    std::printf("  JSON   http://%s%s\n", node.json_address().c_str(),
+                config.json.access_keys.empty()
+                    ? "  (open to everybody on this machine: no access key)"
+                    : "");
+  }
   if (!node.admin_address().empty()) {
     std::printf("  admin  http://%s/metrics\n", node.admin_address().c_str());
   }
@@ -88,8 +95,10 @@ int Serve(const ServerConfig& config) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  const char* const keys = std::getenv("PALLET_ACCESS_KEYS");
   const CommandLine line = pallet::service::ParseCommandLine(
-      std::vector<std::string>(argv + 1, argv + argc));
+      std::vector<std::string>(argv + 1, argv + argc),
+      keys == nullptr ? "" : keys);
   switch (line.action) {
     case CommandLine::Action::kServe:
       return Serve(line.config);

@@ -239,6 +239,7 @@ struct Metrics::Impl {
   mutable absl::Mutex source_mutex;
   std::function<std::vector<StoreSample>()> stores
       ABSL_GUARDED_BY(source_mutex);
+  std::function<uint64_t()> connections ABSL_GUARDED_BY(source_mutex);
 
   void CollectOperations(std::vector<MetricFamily>* out) const {
     absl::MutexLock lock(&mutex);
@@ -297,6 +298,11 @@ void Metrics::SetStoreSource(std::function<std::vector<StoreSample>()> source) {
   impl_->stores = std::move(source);
 }
 
+void Metrics::SetConnectionSource(std::function<uint64_t()> source) {
+  absl::MutexLock lock(&impl_->source_mutex);
+  impl_->connections = std::move(source);
+}
+
 std::string Metrics::Text() const {
   std::vector<MetricFamily> families;
   impl_->CollectOperations(&families);
@@ -304,6 +310,12 @@ std::string Metrics::Text() const {
   {
     absl::MutexLock lock(&impl_->source_mutex);
     if (impl_->stores) CollectStores(impl_->stores(), &families);
+    if (impl_->connections) {
+      families.push_back(Family("pallet_json_connections",
+                                "Connections to the DynamoDB JSON port.",
+                                MetricType::Gauge));
+      AddValue(&families.back(), {}, static_cast<double>(impl_->connections()));
+    }
   }
   CollectProcess(impl_->start, &families);
   return prometheus::TextSerializer().Serialize(families);

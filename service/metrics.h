@@ -7,6 +7,7 @@
 //   pallet_operation_seconds{operation}           histogram, start to answer
 //   pallet_operations_in_flight{operation}
 //   pallet_streams_open{method}, pallet_frames_total{direction}
+//   pallet_json_connections                       open now
 //   pallet_store_*{store}                         see StoreSample
 //   process_resident_memory_bytes, process_start_time_seconds, pallet_info
 //
@@ -86,6 +87,9 @@ class Metrics {
 
   // Asked at each scrape, until it is replaced by nullptr.
   void SetStoreSource(std::function<std::vector<StoreSample>()> source);
+
+  // Asked at each scrape: connections of the DynamoDB JSON port open now.
+  void SetConnectionSource(std::function<uint64_t()> source);
 
   // Prometheus text format 0.0.4.
   std::string Text() const;

@@ -87,10 +87,12 @@ absl::Status Node::Start() {
                         }},
                    &operations_);
   RETURN_IF_ERROR(StartGrpc());
+  RETURN_IF_ERROR(StartJson());
   RETURN_IF_ERROR(StartAdmin());
   watcher_ = Thread("health", [this] { WatchHealth(); });
   options_.logger->Info("node.started",
                         {{"grpc_address", grpc_address()},
+                         {"json_address", json_address()},
                          {"admin_address", admin_address()},
                          {"data_dir", options_.config.data_dir},
                          {"stores", host_->store_count()},
@@ -116,6 +118,34 @@ absl::Status Node::StartGrpc() {
   return absl::OkStatus();
 }
 
+absl::Status Node::StartJson() {
+  const JsonConfig& config = options_.config.json;
+  if (config.address == "none") return absl::OkStatus();
+  json::JsonServerOptions json;
+  json.clock = options_.clock;
+  json.logger = options_.logger;
+  json.address = config.address;
+  json.threads = config.threads;
+  json.max_connections = config.max_connections;
+  json.idle_timeout = config.idle_timeout;
+  json.transfer_timeout = config.transfer_timeout;
+  json.max_body_bytes = config.max_body_bytes;
+  json.door.clock = options_.clock;
+  json.door.operations = &operations_;
+  json.door.metrics = &metrics_;
+  json.door.access_keys = config.access_keys;
+  json.door.max_deadline = options_.config.grpc.max_deadline;
+  json.door.health = [this] { return Ready(); };
+  ASSIGN_OR_RETURN(json_, json::JsonServer::Start(std::move(json)));
+  if (config.access_keys.empty()) {
+    options_.logger->Warning(
+        "json.open", {{"json_address", json_->address()},
+                      {"why", "no access key: signatures are not checked"}});
+  }
+  metrics_.SetConnectionSource([this] { return json_->connections(); });
+  return absl::OkStatus();
+}
+
 absl::Status Node::StartAdmin() {
   if (options_.config.admin_address == "none") return absl::OkStatus();
   AdminOptions admin;
@@ -126,6 +156,10 @@ absl::Status Node::StartAdmin() {
   admin.ready = [this] { return Ready(); };
   ASSIGN_OR_RETURN(admin_, AdminServer::Start(std::move(admin)));
   return absl::OkStatus();
+}
+
+std::string Node::json_address() const {
+  return json_ == nullptr ? "" : json_->address();
 }
 
 std::string Node::admin_address() const {
@@ -184,7 +218,10 @@ void Node::Shutdown(absl::Duration patience) {
   stop_watching_.Notify();
   watcher_.Join();
   // The admin server stays: an operator wants to see a node drain.
+  const absl::Duration start = options_.clock->Monotonic();
   if (grpc_ != nullptr) grpc_->Shutdown(patience);
+  const absl::Duration left = patience - (options_.clock->Monotonic() - start);
+  if (json_ != nullptr) json_->Shutdown(std::max(left, absl::ZeroDuration()));
   if (read_pool_ != nullptr) read_pool_->Shutdown();
   if (control_ != nullptr) control_->Shutdown();
   options_.logger->Info("node.drained");

@@ -2,7 +2,7 @@
 //
 // Node: all of a running palletd in one object, so that a test can have several
 // in one process: the partition host with its stores, the operations, the gRPC
-// server and the admin server.
+// server, the JSON server and the admin server.
 //
 // Opened from the bottom up, closed from the top down: first no new calls, then
 // the end of those under way, then the threads, then the stores. Thread-safe.
@@ -26,6 +26,7 @@
 #include "service/admin_server.h"
 #include "service/config.h"
 #include "service/grpc_server.h"
+#include "service/json/json_server.h"
 #include "service/metrics.h"
 #include "service/operation.h"
 
@@ -50,6 +51,7 @@ class Node {
 
   const std::string& grpc_address() const { return grpc_->address(); }
   // Empty if there is none.
+  std::string json_address() const;
   std::string admin_address() const;
 
   // OK, or which store refuses writes and why.
@@ -69,6 +71,7 @@ class Node {
 
   absl::Status Start();
   absl::Status StartGrpc();
+  absl::Status StartJson();
   absl::Status StartAdmin();
   // Keeps the health service in step with the stores.
   void WatchHealth();
@@ -77,6 +80,8 @@ class Node {
   const NodeOptions options_;
   Metrics metrics_;
   OperationRegistry operations_;
+  // Dies behind the threads that reply to its calls.
+  std::unique_ptr<json::JsonServer> json_;
   std::unique_ptr<cluster::PartitionHost> host_;
   // Their tasks use the host and the operations.
   std::unique_ptr<Executor> control_;

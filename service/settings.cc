@@ -17,6 +17,7 @@ namespace {
 constexpr char kListen[] = "Where it listens";
 constexpr char kData[] = "Data";
 constexpr char kGrpc[] = "gRPC";
+constexpr char kJson[] = "DynamoDB JSON";
 constexpr char kLoad[] = "Load";
 constexpr char kLog[] = "Log and stop";
 
@@ -184,6 +185,9 @@ std::vector<Setting> MakeSettings() {
       Text("grpc.address", kListen, "HOST:PORT",
            "gRPC clients: HOST:PORT or unix:PATH; port 0 takes any free one",
            MEMBER(grpc.address)),
+      Text("json.address", kListen, "HOST:PORT",
+           "DynamoDB clients, JSON over HTTP; \"none\" turns it off",
+           MEMBER(json.address)),
       Text("admin.address", kListen, "HOST:PORT",
            "metrics and health over HTTP; \"none\" turns it off",
            MEMBER(admin_address)),
@@ -212,6 +216,22 @@ std::vector<Setting> MakeSettings() {
       Count("grpc.max_concurrent_streams", kGrpc,
             "calls at once on one connection",
             MEMBER(grpc.max_concurrent_streams)),
+      Count("json.threads", kJson,
+            "threads for its sockets; 0 takes one per "
+            "core",
+            MEMBER(json.threads)),
+      Count("json.max_connections", kJson,
+            "beyond it the longest idle one is closed",
+            MEMBER(json.max_connections)),
+      Duration("json.idle_timeout", kJson,
+               "close a connection without a request after this time",
+               MEMBER(json.idle_timeout)),
+      Duration("json.transfer_timeout", kJson,
+               "close one on which nothing moves within a request",
+               MEMBER(json.transfer_timeout)),
+      Bytes("json.max_body_bytes", kJson,
+            "bytes of large requests held at once; more are told to come back",
+            MEMBER(json.max_body_bytes)),
       Count("pipeline.max_in_flight", kLoad,
             "operations one Pipeline stream has in work before it waits",
             MEMBER(pipeline.max_in_flight)),

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -30,6 +31,12 @@ std::vector<std::string> AllFlags(const MiniClusterOptions& options) {
       "--admin-address=127.0.0.1:0",
       "--log-level=warning",
   };
+  // What a test says itself is not said twice.
+  const bool has_json = std::any_of(
+      options.flags.begin(), options.flags.end(), [](absl::string_view flag) {
+        return absl::StartsWith(flag, "--json-address");
+      });
+  if (!has_json) flags.push_back("--json-address=127.0.0.1:0");
   flags.insert(flags.end(), options.flags.begin(), options.flags.end());
   return flags;
 }
@@ -62,6 +69,7 @@ class InProcessCluster final : public MiniCluster {
   }
 
   std::string grpc_address() const override { return node_->grpc_address(); }
+  std::string json_address() const override { return node_->json_address(); }
   std::string admin_address() const override { return node_->admin_address(); }
 
  private:
@@ -104,6 +112,7 @@ class ProcessCluster final : public MiniCluster {
   }
 
   std::string grpc_address() const override { return grpc_address_; }
+  std::string json_address() const override { return json_address_; }
   std::string admin_address() const override { return admin_address_; }
 
  private:
@@ -139,6 +148,8 @@ class ProcessCluster final : public MiniCluster {
     for (absl::string_view line : absl::StrSplit(text, '\n')) {
       if (absl::ConsumePrefix(&line, "  gRPC   ")) {
         grpc_address_ = std::string(line);
+      } else if (absl::ConsumePrefix(&line, "  JSON   http://")) {
+        json_address_ = std::string(line.substr(0, line.find(' ')));
       } else if (absl::ConsumePrefix(&line, "  admin  http://")) {
         admin_address_ = std::string(absl::StripSuffix(line, "/metrics"));
       }
@@ -155,6 +166,7 @@ class ProcessCluster final : public MiniCluster {
   const MiniClusterOptions options_;
   pid_t pid_ = 0;
   std::string grpc_address_;
+  std::string json_address_;
   std::string admin_address_;
 };
 

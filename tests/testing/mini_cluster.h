@@ -48,6 +48,7 @@ class MiniCluster {
   virtual absl::Status Restart() = 0;
 
   virtual std::string grpc_address() const = 0;
+  virtual std::string json_address() const = 0;
   virtual std::string admin_address() const = 0;
 
   // A new connection, with no limit on message sizes.

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One request through the door, without sockets.
+#include "service/json/door.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "model/errors.h"
+#include "pallet/v1/item.pb.h"
+#include "pallet/wire/v1/item.pb.h"
+#include "service/json/compression.h"
+
+namespace pallet::service::json {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+class DoorTest : public ::testing::Test {
+ protected:
+  DoorTest() : metrics_(Clock::Real()) {
+    registry_.Add("GetItem", [this](absl::string_view request,
+                                    const CallContext& context, Reply reply) {
+      EXPECT_TRUE(get_.ParseFromString(std::string(request)));
+      EXPECT_LT(context.deadline, absl::InfiniteDuration());
+      reply(answer_);
+    });
+    registry_.Add("Query", [](absl::string_view, const CallContext&,
+                              Reply reply) { reply(std::string()); });
+    registry_.Add("Scan", [](absl::string_view, const CallContext&, Reply) {});
+  }
+
+  Door& door() {
+    if (door_ == nullptr) {
+      DoorOptions options;
+      options.operations = &registry_;
+      options.metrics = &metrics_;
+      options.access_keys = keys_;
+      options.health = [this] { return health_; };
+      door_ = std::make_unique<Door>(std::move(options));
+    }
+    return *door_;
+  }
+
+  HttpRequest Post(const std::string& operation, std::string body) {
+    HttpRequest request;
+    request.method = "POST";
+    request.target = "/";
+    request.AddHeader("Content-Type", "application/x-amz-json-1.0");
+    request.AddHeader("X-Amz-Target", "DynamoDB_20120810." + operation);
+    request.body = std::move(body);
+    return request;
+  }
+
+  HttpAnswer Ask(HttpRequest request) {
+    std::optional<HttpAnswer> answer;
+    door().Handle(&request, &reader_, nullptr, [&](HttpAnswer given) {
+      EXPECT_FALSE(answer.has_value()) << "answered twice";
+      answer = std::move(given);
+    });
+    EXPECT_TRUE(answer.has_value());
+    return answer.value_or(HttpAnswer());
+  }
+
+  OperationRegistry registry_;
+  Metrics metrics_;
+  std::vector<AccessKey> keys_;
+  absl::Status health_;
+  std::unique_ptr<Door> door_;
+  RequestReader reader_;
+  wire::v1::GetItemRequest get_;
+  absl::StatusOr<std::string> answer_ = std::string();
+};
+
+TEST_F(DoorTest, Example) {
+  const HttpAnswer answer = Ask(Post("GetItem", R"({"TableName":"t"})"));
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_EQ(answer.body, "{}");
+  EXPECT_EQ(answer.content_type, "application/x-amz-json-1.0");
+  EXPECT_EQ(get_.table_name(), "t");
+  EXPECT_EQ(metrics_.Operation("GetItem")->answers(absl::StatusCode::kOk), 1u);
+  EXPECT_EQ(metrics_.Operation("GetItem")->in_flight(), 0);
+}
+
+TEST_F(DoorTest, BrowsersAndStrangersGetTheirPages) {
+  HttpRequest request;
+  request.method = "GET";
+  request.target = "/?x=1";
+  EXPECT_EQ(Ask(request).body, "healthy: dynamodb.local.amazonaws.com ");
+  health_ = absl::UnavailableError("store 1: fenced");
+  EXPECT_EQ(Ask(request).status, 503);
+  for (const char* method : {"PUT", "DELETE", "HEAD", "PATCH", "OPTIONS"}) {
+    request.method = method;
+    EXPECT_EQ(Ask(request).status, 404) << method;
+    EXPECT_EQ(Ask(request).body, "<UnknownOperationException/>\n");
+  }
+  request.method = "POST";
+  EXPECT_EQ(Ask(request).status, 404) << "no content type";
+  request.AddHeader("Content-Type", "application/x-amz-json-1.1");
+  EXPECT_EQ(Ask(request).status, 404);
+}
+
+TEST_F(DoorTest, AContentTypeMayHaveParameters) {
+  HttpRequest request;
+  request.method = "POST";
+  request.target = "/";
+  request.AddHeader("Content-Type",
+                    "Application/X-Amz-Json-1.0; charset=utf-8");
+  request.AddHeader("X-Amz-Target", "DynamoDB_20120810.GetItem");
+  request.body = "{}";
+  EXPECT_EQ(Ask(request).status, 200);
+}
+
+TEST_F(DoorTest, UnknownTargetsAreNotOperations) {
+  for (const char* name : {"Nothing", "", "getitem", "Pipeline", "GetItem "}) {
+    const HttpAnswer answer = Ask(Post(name, "{}"));
+    EXPECT_EQ(answer.status, 400);
+    EXPECT_EQ(
+        answer.body,
+        R"({"__type":"com.amazon.coral.service#UnknownOperationException"})")
+        << name;
+  }
+  EXPECT_THAT(Ask(Post("UpdateItem", "{}")).body,
+              HasSubstr("UpdateItem is not built"));
+}
+
+TEST_F(DoorTest, BadTextIsASerializationException) {
+  HttpAnswer answer = Ask(Post("GetItem", "{"));
+  EXPECT_EQ(answer.status, 400);
+  EXPECT_EQ(answer.body,
+            R"({"__type":"com.amazon.coral.service#SerializationException"})");
+  answer = Ask(Post("GetItem", R"({"TableName":1})"));
+  EXPECT_THAT(answer.body, HasSubstr(R"("Message":"NUMBER_VALUE cannot)"));
+  EXPECT_EQ(metrics_.Operation("GetItem")->answers(
+                absl::StatusCode::kInvalidArgument),
+            2u);
+}
+
+TEST_F(DoorTest, ADroppedReplyIsAnError) {
+  const HttpAnswer answer = Ask(Post("Scan", "{}"));
+  EXPECT_EQ(answer.status, 500);
+  EXPECT_THAT(answer.body, HasSubstr("InternalServerError"));
+}
+
+TEST_F(DoorTest, ErrorsOfOperationsAreExceptions) {
+  answer_ = model::MakeError(model::Reason::kResourceNotFound, "gone");
+  const HttpAnswer answer = Ask(Post("GetItem", "{}"));
+  EXPECT_EQ(answer.status, 400);
+  EXPECT_THAT(answer.body, HasSubstr("#ResourceNotFoundException"));
+}
+
+TEST_F(DoorTest, CountHasNoItems) {
+  EXPECT_THAT(Ask(Post("Query", "{}")).body, HasSubstr("Items"));
+  EXPECT_EQ(Ask(Post("Query", R"({"Select":"COUNT"})")).body,
+            R"({"Count":0,"ScannedCount":0})");
+}
+
+TEST_F(DoorTest, RequestsMayBePacked) {
+  HttpRequest request =
+      Post("GetItem", Pack(Packing::kGzip, R"({"TableName":"packed"})"));
+  request.AddHeader("Content-Encoding", "gzip");
+  EXPECT_EQ(Ask(request).status, 200);
+  EXPECT_EQ(get_.table_name(), "packed");
+
+  request.body = "not packed";
+  EXPECT_THAT(Ask(request).body, HasSubstr("SerializationException"));
+  request.body = Pack(Packing::kGzip, std::string(kMaxBodyBytes + 1, ' '));
+  EXPECT_EQ(Ask(request).status, 413);
+}
+
+TEST_F(DoorTest, LargeAnswersArePackedForThoseWhoTakeThem) {
+  const std::string text(5000, 'x');
+  v1::GetItemResponse response;
+  (*response.mutable_item()->mutable_attributes())["a"].set_s(text);
+  answer_ = response.SerializeAsString();
+  HttpRequest request = Post("GetItem", "{}");
+  EXPECT_THAT(Ask(request).body, HasSubstr(text));
+  request.AddHeader("Accept-Encoding", "deflate;q=0.1, gzip");
+  const HttpAnswer answer = Ask(request);
+  EXPECT_THAT(answer.headers, HasSubstr("Content-Encoding: gzip\r\n"));
+  EXPECT_THAT(Unpack(Packing::kGzip, answer.body, kMaxBodyBytes).value(),
+              HasSubstr(text));
+  answer_ = std::string();
+  EXPECT_EQ(Ask(request).body, "{}") << "small ones are not";
+}
+
+TEST_F(DoorTest, OtherOriginsAreWelcome) {
+  HttpRequest request;
+  request.method = "OPTIONS";
+  request.target = "/";
+  request.AddHeader("Origin", "https://example.com");
+  request.AddHeader("Access-Control-Request-Headers", "x-amz-target");
+  request.AddHeader("Access-Control-Request-Method", "POST");
+  const HttpAnswer preflight = Ask(request);
+  EXPECT_EQ(preflight.status, 200);
+  EXPECT_EQ(preflight.headers,
+            "Access-Control-Allow-Origin: *\r\n"
+            "Access-Control-Allow-Headers: x-amz-target\r\n"
+            "Access-Control-Allow-Methods: POST\r\n"
+            "Access-Control-Max-Age: 172800\r\n");
+  request = Post("GetItem", "{}");
+  request.AddHeader("Origin", "https://example.com");
+  EXPECT_THAT(Ask(request).headers,
+              StartsWith("Access-Control-Allow-Origin: *\r\n"));
+}
+
+TEST_F(DoorTest, WithKeysASignatureIsAsked) {
+  keys_ = {{"id", "secret"}};
+  EXPECT_THAT(Ask(Post("GetItem", "{}")).body,
+              HasSubstr("coral.service#MissingAuthenticationTokenException"));
+  HttpRequest request;
+  request.method = "GET";
+  request.target = "/";
+  EXPECT_EQ(Ask(request).status, 200) << "health needs none";
+}
+
+}  // namespace
+}  // namespace pallet::service::json
