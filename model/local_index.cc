@@ -155,6 +155,7 @@ absl::StatusOr<IndexPlace> PlaceOfStartKey(const LocalIndex& index,
   IndexPlace place;
   ASSIGN_OR_RETURN(place.table_key, KeyOfItem(index.table_key(), start_key));
   ASSIGN_OR_RETURN(Key index_key, KeyOfItem(index.key(), start_key));
+  CHECK(index_key.sort.has_value());  // every local index has one
   place.sort = *std::move(index_key.sort);
   return place;
 }
