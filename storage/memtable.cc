@@ -5,13 +5,14 @@
 #include <cstring>
 #include <new>
 
+#include "xxhash.h"
+
 namespace pallet::storage {
-namespace {
 
 // The first sixteen bytes of a key as numbers that compare as the bytes do.
 // Row keys begin with a hash: these decide nearly every comparison without a
 // look at the key.
-struct Prefix {
+struct Memtable::Prefix {
   uint64_t first = 0, second = 0;
 
   static Prefix Of(absl::string_view key) {
@@ -35,14 +36,18 @@ struct Prefix {
   }
 };
 
-}  // namespace
-
-// Behind it come its links, `height` of them, and the bytes of its key.
+// A version of a key. Behind it come its links, `height` of them, and the bytes
+// of its key.
 struct Memtable::Node {
   Prefix prefix;
   uint64_t number;
   absl::string_view key;
   absl::string_view row;
+  const Node* older = nullptr;  // version of the same key
+
+  // Of a key's oldest version only, for all of them:
+  std::atomic<const Node*> newest{nullptr};
+  Node* next_in_bucket = nullptr;
 
   std::atomic<Node*>* links() {
     return reinterpret_cast<std::atomic<Node*>*>(this + 1);
@@ -57,8 +62,8 @@ struct Memtable::Node {
 
 // A place in the order of the list: keys up, numbers down.
 struct Memtable::Place {
-  Place(absl::string_view key, uint64_t number)
-      : prefix(Prefix::Of(key)), key(key), number(number) {}
+  Place(const Prefix& prefix, absl::string_view key, uint64_t number)
+      : prefix(prefix), key(key), number(number) {}
 
   bool IsAfter(const Node& node) const {
     int order = node.prefix.Compare(prefix);
@@ -71,16 +76,27 @@ struct Memtable::Place {
   const uint64_t number;
 };
 
-Memtable::Memtable() : head_(NewNode({}, UINT64_MAX, {}, kMaxHeight)) {}
+// The oldest version of `key` in the chain of a bucket from `first` on.
+Memtable::Node* Memtable::OldestIn(Node* first, const Prefix& prefix,
+                                   absl::string_view key) {
+  for (Node* node = first; node != nullptr; node = node->next_in_bucket) {
+    if (node->prefix.Compare(prefix) == 0 && node->key == key) return node;
+  }
+  return nullptr;
+}
+
+Memtable::Memtable()
+    : buckets_(new std::atomic<Node*>[kBuckets]()),
+      head_(NewNode({}, UINT64_MAX, {}, kMaxHeight)) {}
 
 Memtable::Node* Memtable::NewNode(absl::string_view key, uint64_t number,
                                   absl::string_view row, int height) {
   const size_t size = sizeof(Node) + height * sizeof(std::atomic<Node*>);
-  char* place = arena_.Allocate(size + key.size() + alignof(Node) - 1);
+  char* place = nodes_.Allocate(size + key.size() + alignof(Node) - 1);
   place += -reinterpret_cast<uintptr_t>(place) & (alignof(Node) - 1);
   if (!key.empty()) std::memcpy(place + size, key.data(), key.size());
   Node* const node = new (place) Node{
-      Prefix::Of(key), number, {place + size, key.size()}, arena_.Copy(row)};
+      Prefix::Of(key), number, {place + size, key.size()}, rows_.Copy(row)};
   for (int level = 0; level < height; ++level) {
     new (&node->links()[level]) std::atomic<Node*>(nullptr);
   }
@@ -104,7 +120,14 @@ void Memtable::Add(uint64_t number, absl::string_view row_key,
                    absl::string_view row) {
   const int height = RandomHeight();
   Node* const node = NewNode(row_key, number, row, height);
-  const Place place(row_key, number);
+  AddToList(node, height);
+  AddToIndex(node);
+  versions_.fetch_add(1, std::memory_order_relaxed);
+  bytes_.fetch_add(row_key.size() + row.size(), std::memory_order_relaxed);
+}
+
+void Memtable::AddToList(Node* node, int height) {
+  const Place place(node->prefix, node->key, node->number);
   if (height > height_.load(std::memory_order_relaxed)) {
     // A reader that does not see it yet starts lower: slower, not wrong.
     height_.store(height, std::memory_order_relaxed);
@@ -126,35 +149,37 @@ void Memtable::Add(uint64_t number, absl::string_view row_key,
         std::memory_order_relaxed);
     before[level]->links()[level].store(node, std::memory_order_release);
   }
-  versions_.fetch_add(1, std::memory_order_relaxed);
-  bytes_.fetch_add(row_key.size() + row.size(), std::memory_order_relaxed);
 }
 
-const Memtable::Node* Memtable::AtOrAfter(absl::string_view key,
-                                          uint64_t number) const {
-  const Place place(key, number);
-  const Node* before = head_;
-  int level = height_.load(std::memory_order_relaxed) - 1;
-  while (true) {
-    const Node* const next = before->Next(level);
-    if (next != nullptr && place.IsAfter(*next)) {
-      before = next;
-    } else if (level-- == 0) {
-      return next;
-    }
+void Memtable::AddToIndex(Node* node) {
+  std::atomic<Node*>& bucket = BucketOf(node->key);
+  Node* const first = bucket.load(std::memory_order_relaxed);
+  if (Node* const oldest = OldestIn(first, node->prefix, node->key)) {
+    node->older = oldest->newest.load(std::memory_order_relaxed);
+    oldest->newest.store(node, std::memory_order_release);
+  } else {
+    node->newest.store(node, std::memory_order_relaxed);
+    node->next_in_bucket = first;
+    bucket.store(node, std::memory_order_release);
   }
 }
 
-const Memtable::Node* Memtable::Before(absl::string_view key) const {
-  const Place place(key, UINT64_MAX);
+std::atomic<Memtable::Node*>& Memtable::BucketOf(absl::string_view key) const {
+  return buckets_[XXH3_64bits(key.data(), key.size()) % kBuckets];
+}
+
+Memtable::Neighbours Memtable::Around(absl::string_view key,
+                                      uint64_t number) const {
+  const Place place(Prefix::Of(key), key, number);
   const Node* before = head_;
   int level = height_.load(std::memory_order_relaxed) - 1;
   while (true) {
+    // Read once: what is linked a moment later is not for this reader.
     const Node* const next = before->Next(level);
     if (next != nullptr && place.IsAfter(*next)) {
       before = next;
     } else if (level-- == 0) {
-      return before;
+      return {before, next};
     }
   }
 }
@@ -171,11 +196,24 @@ const Memtable::Node* Memtable::Last() const {
   }
 }
 
+const Memtable::Node* Memtable::Version(absl::string_view key,
+                                        uint64_t up_to) const {
+  Node* const first = BucketOf(key).load(std::memory_order_acquire);
+  if (first == nullptr) return nullptr;
+  const Node* const oldest = OldestIn(first, Prefix::Of(key), key);
+  if (oldest == nullptr) return nullptr;
+  const Node* version = oldest->newest.load(std::memory_order_acquire);
+  while (version != nullptr && version->number > up_to) {
+    version = version->older;
+  }
+  return version;
+}
+
 std::optional<absl::string_view> Memtable::Find(absl::string_view row_key,
                                                 uint64_t up_to) const {
-  const Node* const node = AtOrAfter(row_key, up_to);
-  if (node == nullptr || node->key != row_key) return std::nullopt;
-  return node->row;
+  const Node* const version = Version(row_key, up_to);
+  if (version == nullptr) return std::nullopt;
+  return version->row;
 }
 
 // --- Cursor ---
@@ -192,22 +230,21 @@ void Memtable::Cursor::Forward(const Node* node) {
 // To the last key up to that of `node` that has one.
 void Memtable::Cursor::Backward(const Node* node) {
   while (node != table_->head_) {
-    const Node* const version = table_->AtOrAfter(node->key, up_to_);
-    if (version != nullptr && version->key == node->key) {
+    if (const Node* const version = table_->Version(node->key, up_to_)) {
       at_ = version;
       return;
     }
-    node = table_->Before(node->key);
+    node = table_->Around(node->key, UINT64_MAX).before;
   }
   at_ = nullptr;
 }
 
 void Memtable::Cursor::SeekAtOrAfter(absl::string_view key) {
-  Forward(table_->AtOrAfter(key, up_to_));
+  Forward(table_->Around(key, up_to_).at_or_after);
 }
 
 void Memtable::Cursor::SeekBefore(absl::string_view key) {
-  Backward(table_->Before(key));
+  Backward(table_->Around(key, UINT64_MAX).before);
 }
 
 void Memtable::Cursor::SeekLast() { Backward(table_->Last()); }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Memtable: durable rows that the image does not have yet, in key order, in
-// versions. A skip list (Pugh 1990) as LevelDB keeps it: one thread adds, any
-// number read meanwhile without a lock.
+// versions. A skip list (Pugh 1990) as LevelDB keeps it, and beside it a hash
+// index for who knows the key: one thread adds, any number read meanwhile
+// without a lock.
 //
 //   memtable.Add(batch_number, row_key, row);        // one thread
 //   memtable.Find(row_key, up_to);                    // any thread
@@ -18,6 +19,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 
 #include "absl/strings/string_view.h"
@@ -28,7 +30,6 @@ namespace pallet::storage {
 class Memtable {
  public:
   struct Node;
-  struct Place;
 
   Memtable();
   Memtable(const Memtable&) = delete;
@@ -79,19 +80,39 @@ class Memtable {
 
  private:
   static constexpr int kMaxHeight = 12;
+  // As many as a store's table takes versions (store.cc).
+  static constexpr size_t kBuckets = 16384;
+
+  struct Prefix;
+  struct Place;
+  // The last version before a place in the list (the head if there is none),
+  // and the first one at or after it.
+  struct Neighbours {
+    const Node* before;
+    const Node* at_or_after;
+  };
 
   Node* NewNode(absl::string_view key, uint64_t number, absl::string_view row,
                 int height);
   int RandomHeight();
-  // The first version at or after (key, number), in the order of the list: keys
-  // up, numbers down.
-  const Node* AtOrAfter(absl::string_view key, uint64_t number) const;
-  // The last version of any key before `key`; the head if there is none.
-  const Node* Before(absl::string_view key) const;
-  const Node* Last() const;
+  void AddToList(Node* node, int height);
+  void AddToIndex(Node* node);
+  std::atomic<Node*>& BucketOf(absl::string_view key) const;
+  static Node* OldestIn(Node* first, const Prefix& prefix,
+                        absl::string_view key);
 
-  ByteArena arena_;
-  Node* head_;
+  // The order of the list: keys up, numbers down.
+  Neighbours Around(absl::string_view key, uint64_t number) const;
+  const Node* Last() const;
+  // The newest version of the key up to that number, or nullptr.
+  const Node* Version(absl::string_view key, uint64_t up_to) const;
+
+  // Apart, because a walk touches many nodes and few rows.
+  ByteArena nodes_;
+  ByteArena rows_;
+  // Of each key its oldest version, chained.
+  const std::unique_ptr<std::atomic<Node*>[]> buckets_;
+  Node* const head_;
   std::atomic<int> height_{1};
   uint64_t random_ = 0x9E3779B97F4A7C15;
   std::atomic<uint64_t> versions_{0};

@@ -117,7 +117,11 @@ TEST(MemtableTest, ReadersFindAllThatWasPublishedMeanwhile) {
     if (HasFailure()) break;
   }
   writer.Join();
-  EXPECT_EQ(table.Find("k00000000", 2), "row");
+  for (int i = 0; i < kRows; ++i) {
+    EXPECT_EQ(table.Find(absl::StrFormat("k%08d", i), 2), "row");
+    EXPECT_EQ(table.Find(absl::StrFormat("k%08d", i), 1), std::nullopt);
+    if (HasFailure()) break;
+  }
 }
 
 // A reader sees of a batch all rows or none, while it is being added.
