@@ -19,3 +19,13 @@ if(PALLET_FUZZ)
   target_compile_options(pallet_options INTERFACE
     $<BUILD_INTERFACE:-fsanitize=fuzzer-no-link>)
 endif()
+
+# pallet::allocator: jemalloc for our programs, not for what a stranger links
+# (docs/adr/0017-jemalloc.md). The sanitizers bring their own.
+add_library(pallet_allocator INTERFACE)
+add_library(pallet::allocator ALIAS pallet_allocator)
+if(NOT PALLET_SANITIZE)
+  # No symbol of ours asks for it.
+  target_link_libraries(pallet_allocator INTERFACE
+    -Wl,--push-state,--no-as-needed PkgConfig::JEMALLOC -Wl,--pop-state)
+endif()

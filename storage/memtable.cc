@@ -2,12 +2,18 @@
 #include "storage/memtable.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstring>
 #include <new>
 
 #include "xxhash.h"
 
 namespace pallet::storage {
+namespace {
+
+constexpr size_t kCacheLine = 64;
+
+}  // namespace
 
 // The first sixteen bytes of a key as numbers that compare as the bytes do.
 // Row keys begin with a hash: these decide nearly every comparison without a
@@ -37,10 +43,8 @@ struct Memtable::Prefix {
 };
 
 // A version of a key. Behind it come its links, `height` of them, and the bytes
-// of its key.
+// of its key. Prefix and lower links, all that a walk looks at, begin a cache line.
 struct Memtable::Node {
-  Prefix prefix;
-  uint64_t number;
   absl::string_view key;
   absl::string_view row;
   const Node* older = nullptr;  // version of the same key
@@ -48,6 +52,9 @@ struct Memtable::Node {
   // Of a key's oldest version only, for all of them:
   std::atomic<const Node*> newest{nullptr};
   Node* next_in_bucket = nullptr;
+
+  uint64_t number;
+  Prefix prefix;
 
   std::atomic<Node*>* links() {
     return reinterpret_cast<std::atomic<Node*>*>(this + 1);
@@ -85,6 +92,8 @@ Memtable::Node* Memtable::OldestIn(Node* first, const Prefix& prefix,
   return nullptr;
 }
 
+static_assert(offsetof(Memtable::Node, prefix) == kCacheLine);
+
 Memtable::Memtable()
     : buckets_(new std::atomic<Node*>[kBuckets]()),
       head_(NewNode({}, UINT64_MAX, {}, kMaxHeight)) {}
@@ -92,11 +101,13 @@ Memtable::Memtable()
 Memtable::Node* Memtable::NewNode(absl::string_view key, uint64_t number,
                                   absl::string_view row, int height) {
   const size_t size = sizeof(Node) + height * sizeof(std::atomic<Node*>);
-  char* place = nodes_.Allocate(size + key.size() + alignof(Node) - 1);
-  place += -reinterpret_cast<uintptr_t>(place) & (alignof(Node) - 1);
+  char* place = nodes_.Allocate(size + key.size() + kCacheLine - 1);
+  place += -reinterpret_cast<uintptr_t>(place) & (kCacheLine - 1);
   if (!key.empty()) std::memcpy(place + size, key.data(), key.size());
-  Node* const node = new (place) Node{
-      Prefix::Of(key), number, {place + size, key.size()}, rows_.Copy(row)};
+  Node* const node = new (place) Node{.key = {place + size, key.size()},
+                                      .row = rows_.Copy(row),
+                                      .number = number,
+                                      .prefix = Prefix::Of(key)};
   for (int level = 0; level < height; ++level) {
     new (&node->links()[level]) std::atomic<Node*>(nullptr);
   }
