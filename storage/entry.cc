@@ -99,7 +99,8 @@ absl::StatusOr<IndexCounts> DecodeIndexCounts(const Effect& effect) {
   absl::string_view key = effect.key, value = effect.value;
   uint8_t index = 0;
   IndexCounts counts;
-  if (effect.op != EffectOp::kIndexCounts || !ConsumeU8(&key, &index) ||
+  if (effect.op != EffectOp::kIndexCounts ||
+      effect.database != DatabaseId::kPartitions || !ConsumeU8(&key, &index) ||
       !key.empty() || index >= kMaxLocalIndexes ||
       !ConsumeU64(&value, &counts.counts.rows) ||
       !ConsumeU64(&value, &counts.counts.bytes) || !value.empty()) {

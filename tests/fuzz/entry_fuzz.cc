@@ -36,6 +36,15 @@ void CheckEntry(absl::string_view bytes) {
       case EffectOp::kDeleteRange:
         builder.DeleteRange(effect.database, effect.key, effect.value);
         break;
+      case EffectOp::kIndexCounts: {
+        const absl::StatusOr<IndexCounts> counts = DecodeIndexCounts(effect);
+        if (!counts.ok()) {
+          CHECK(absl::IsDataLoss(counts.status()));
+          return;
+        }
+        builder.SetIndexCounts(*counts);
+        break;
+      }
     }
   }
   CHECK(builder.Finish(reader->header()) == bytes);
