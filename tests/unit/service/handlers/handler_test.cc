@@ -25,9 +25,11 @@ std::string Encoded() {
 TEST_F(HandlerTest, TheseOperationsAreBuilt) {
   EXPECT_THAT(registry_.Names(),
               ElementsAre("BatchGetItem", "BatchWriteItem", "CreateTable",
-                          "DeleteItem", "DeleteTable", "DescribeTable",
-                          "GetItem", "ListTables", "PutItem", "Query", "Scan",
-                          "StreamQuery", "StreamScan", "UpdateTable"));
+                          "DeleteItem", "DeleteTable", "DescribeEndpoints",
+                          "DescribeLimits", "DescribeTable", "GetItem",
+                          "ListTables", "ListTagsOfResource", "PutItem",
+                          "Query", "Scan", "StreamQuery", "StreamScan",
+                          "TagResource", "UntagResource", "UpdateTable"));
 }
 
 TEST_F(HandlerTest, EveryOperationIsAnRpcOfTheContract) {
