@@ -143,7 +143,17 @@ std::vector<TablePartition> PartitionsOf(const CatalogTable& entry) {
   return partitions;
 }
 
-absl::StatusOr<TablePtr> MakeTable(const CatalogTable& entry) {
+// `old` with what the table asks for now; null if that is nothing.
+std::shared_ptr<ThroughputMeter> MeterOf(const TableRecord& table, Clock* clock,
+                                         std::shared_ptr<ThroughputMeter> old) {
+  const ThroughputLimits limits = ThroughputLimitsOf(table);
+  if (!limits.any()) return nullptr;
+  if (old == nullptr) return std::make_shared<ThroughputMeter>(clock, limits);
+  if (old->limits() != limits) old->SetLimits(limits);
+  return old;
+}
+
+absl::StatusOr<TablePtr> MakeTable(const CatalogTable& entry, Clock* clock) {
   auto table = std::make_shared<Table>();
   table->id = TableId(entry.table.id());
   table->name = entry.table.name();
@@ -153,6 +163,7 @@ absl::StatusOr<TablePtr> MakeTable(const CatalogTable& entry) {
                    LocalIndexesOf(entry.table, table->key));
   table->partitions = PartitionsOf(entry);
   table->record = std::make_shared<TableRecord>(entry.table);
+  table->meter = MeterOf(entry.table, clock, nullptr);
   return table;
 }
 
@@ -302,7 +313,7 @@ absl::StatusOr<TablePtr> PartitionHost::FinishTable(
                                  entry.table.name(), " is not in store ",
                                  partition.store()));
   }
-  return MakeTable(entry);
+  return MakeTable(entry, options_.clock);
 }
 
 TablePtr PartitionHost::FindTable(absl::string_view name) const {
@@ -392,7 +403,7 @@ absl::StatusOr<TablePtr> PartitionHost::MakePartitions(CatalogTable entry) {
   }
   entry.table.set_state(storage::v1::TABLE_STATE_ACTIVE);
   RETURN_IF_ERROR(catalog_->UpdateTable(entry.table));
-  return MakeTable(entry);
+  return MakeTable(entry, options_.clock);
 }
 
 // Catalog first here too: what then stays in a store is an orphan, and dropped
@@ -443,6 +454,7 @@ absl::StatusOr<TablePtr> PartitionHost::UpdateTable(
   CHECK_EQ(record.local_indexes_size(),
            static_cast<int>(old->local_indexes.size()));
   RETURN_IF_ERROR(catalog_->UpdateTable(record));
+  table->meter = MeterOf(record, options_.clock, std::move(table->meter));
   table->record = std::make_shared<TableRecord>(std::move(record));
   Publish(name, table);
   return table;

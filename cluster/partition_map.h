@@ -16,6 +16,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/string_view.h"
 #include "base/strong_id.h"
+#include "cluster/throughput_meter.h"
 #include "model/key.h"
 #include "model/local_index.h"
 #include "storage/ids.h"
@@ -54,6 +55,9 @@ struct Table {
   // What else the catalog says of it (pallet/storage/v1/catalog.proto). Shared
   // with the tables of other snapshots.
   std::shared_ptr<const storage::v1::TableRecord> record;
+  // Null unless the table asks to be held to a throughput. Shared with the
+  // tables of other snapshots.
+  std::shared_ptr<ThroughputMeter> meter = nullptr;
 
   const TablePartition& PartitionOf(uint64_t hash) const;
 

@@ -36,6 +36,9 @@ constexpr ReasonInfo kReasons[] = {
      false},
     {Reason::kThrottling, "THROTTLING", "ThrottlingException",
      StatusCode::kResourceExhausted, true},
+    {Reason::kProvisionedThroughputExceeded, "PROVISIONED_THROUGHPUT_EXCEEDED",
+     "ProvisionedThroughputExceededException", StatusCode::kResourceExhausted,
+     true},
     {Reason::kNotBuilt, "NOT_BUILT", "UnknownOperationException",
      StatusCode::kUnimplemented, false},
     // Room does not come back by asking again.

@@ -22,7 +22,8 @@ enum class Reason {
   kTableAlreadyExists,
   kLimitExceeded,  // an account or table limit
   kItemCollectionSizeLimitExceeded,
-  kThrottling,      // a queue or a configured rate is full
+  kThrottling,  // a queue or a configured rate is full
+  kProvisionedThroughputExceeded,
   kNotBuilt,        // an rpc or field this version does not have yet
   kStorageFull,     // no room in the map or on the disk
   kStoreFenced,     // the store refuses until a new start

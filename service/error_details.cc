@@ -109,6 +109,7 @@ void AddDefaults(const model::ReasonInfo& info, const std::string& message,
     case Reason::kTableAlreadyExists:
       return AddTableInfo(message, details);
     case Reason::kThrottling:
+    case Reason::kProvisionedThroughputExceeded:
       AddQuotaFailure(message, details);
       return details->Add(RetryDetail(kThrottlingDelay));
     case Reason::kLimitExceeded:

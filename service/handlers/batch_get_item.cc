@@ -15,6 +15,7 @@
 #include "service/handlers/handler.h"
 #include "service/handlers/handlers.h"
 #include "service/router.h"
+#include "service/throttling.h"
 #include "service/validation.h"
 #include "service/wire.h"
 
@@ -104,13 +105,20 @@ class BatchReader {
     std::string list;
     double units = 0;
     for (size_t i = 0; i < reads.rows.size(); ++i) {
-      ASSIGN_OR_RETURN(const std::optional<uint64_t> size,
-                       ReadRow(reads.rows[i], &list));
+      const absl::Status admitted = Admit(*reads.table, UnitKind::kRead);
+      if (!admitted.ok()) throttled_ = admitted;
+      std::optional<uint64_t> size;
+      if (admitted.ok()) {
+        ASSIGN_OR_RETURN(size, ReadRow(reads.rows[i], &list));
+      }
       if (!size.has_value()) {
         LeaveRest(reads, static_cast<int>(i));
         break;
       }
-      units += ReadUnits(*size, ConsistencyOf(*reads.request));
+      const double taken = ReadUnits(*size, ConsistencyOf(*reads.request));
+      Charge(*reads.table, UnitKind::kRead, taken);
+      units += taken;
+      read_any_ = true;
     }
     AppendMapEntry(wire::BatchGetItemResponse::kResponsesFieldNumber,
                    reads.request_name, list, &response_);
@@ -121,7 +129,8 @@ class BatchReader {
     return absl::OkStatus();
   }
 
-  std::string Finish() {
+  absl::StatusOr<std::string> Finish() {
+    if (!read_any_ && !throttled_.ok()) return throttled_;
     AppendMessage(rest_, &response_);
     return std::move(response_);
   }
@@ -165,6 +174,8 @@ class BatchReader {
   wire::BatchGetItemResponse rest_;
   size_t item_bytes_ = 0;
   bool full_ = false;
+  bool read_any_ = false;
+  absl::Status throttled_;  // the last refusal by a table's meter
 };
 
 absl::StatusOr<std::string> BatchGetItem(

@@ -21,6 +21,7 @@
 #include "service/handlers/handlers.h"
 #include "service/handlers/item_write.h"
 #include "service/router.h"
+#include "service/throttling.h"
 #include "service/validation.h"
 #include "service/wire.h"
 
@@ -161,6 +162,10 @@ class BatchWrite : public std::enable_shared_from_this<BatchWrite> {
 
   void Submit(const Router& router, PartitionWrites share,
               const CallContext& context) {
+    if (const absl::Status admitted = Admit(*share.table, UnitKind::kWrite);
+        !admitted.ok()) {
+      return Refused(share, admitted);
+    }
     auto write = std::make_unique<ItemWrite>(
         share.table, share.partition->id, std::move(share.changes), context,
         [self = shared_from_this(), table = share.table_name](
@@ -192,7 +197,7 @@ class BatchWrite : public std::enable_shared_from_this<BatchWrite> {
   void Refused(const PartitionWrites& share, const absl::Status& status) {
     {
       absl::MutexLock lock(&mutex_);
-      if (model::ReasonOf(status) == model::Reason::kThrottling) {
+      if (IsThrottling(status)) {
         throttled_ = status;
         auto& left = (*response_.mutable_unprocessed_items())[share.table_name];
         for (const wire::WriteRequest* request : share.requests) {

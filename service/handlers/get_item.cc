@@ -8,6 +8,7 @@
 #include "service/handlers/handler.h"
 #include "service/handlers/handlers.h"
 #include "service/router.h"
+#include "service/throttling.h"
 #include "service/validation.h"
 #include "service/wire.h"
 
@@ -53,15 +54,17 @@ absl::StatusOr<std::string> GetItem(const Router& router,
                    model::CanonicalizeItem(request.key()));
   ASSIGN_OR_RETURN(const cluster::TablePtr table, router.Find(name));
   ASSIGN_OR_RETURN(const Row row, router.RowOfKey(*table, key.bytes));
+  RETURN_IF_ERROR(Admit(*table, UnitKind::kRead));
 
   std::string response;
   ASSIGN_OR_RETURN(const uint64_t size, ReadItem(router, row, &response));
   if (response.empty()) RETURN_IF_ERROR(router.CheckStillThere(*table));
+  const double units = ReadUnits(size, ConsistencyOf(request));
+  Charge(*table, UnitKind::kRead, units);
   if (WantsCapacity(request.return_consumed_capacity())) {
     wire::GetItemResponse rest;
     FillConsumedCapacity(request.return_consumed_capacity(),
-                         request.table_name(),
-                         ReadUnits(size, ConsistencyOf(request)),
+                         request.table_name(), units,
                          rest.mutable_consumed_capacity());
     AppendMessage(rest, &response);
   }

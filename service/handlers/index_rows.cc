@@ -91,6 +91,7 @@ void WriteIndexRows(const cluster::Table& table, absl::string_view row_key,
                     const std::optional<ItemImage>& before,
                     const std::optional<ItemImage>& after,
                     storage::WriteContext& context, UnitsByArm* units) {
+  if (table.local_indexes.empty()) return;
   if (!before.has_value() && !after.has_value()) return;
   const model::KeyValue sort =
       SortOf(table, before.has_value() ? *before : *after);

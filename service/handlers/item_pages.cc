@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "model/errors.h"
+#include "service/throttling.h"
 #include "service/wire.h"
 #include "storage/key_codec.h"
 
@@ -31,23 +32,6 @@ static_assert(int{OneResponse::kLastEvaluatedKeyFieldNumber} ==
 static_assert(int{StreamResponse::kResumeTokenFieldNumber} ==
               int{wire::StreamScanResponse::kResumeTokenFieldNumber});
 
-// Whether the table is still there is asked behind the read.
-absl::StatusOr<Page> Read(const ItemPages& pages,
-                          const std::optional<std::string>& after,
-                          int64_t limit, size_t reserve) {
-  PageOptions options;
-  options.schema = &pages.table->key;
-  options.index = pages.index;
-  if (pages.fetch_items) options.items_of = pages.table->keyspace;
-  options.with_items = pages.with_items;
-  options.limit = limit;
-  options.reserve = reserve;
-  ASSIGN_OR_RETURN(Page page,
-                   ReadPage(pages.router.host(), pages.walk, after, options));
-  RETURN_IF_ERROR(pages.router.CheckStillThere(*pages.table));
-  return page;
-}
-
 UnitsByArm UnitsOf(const ItemPages& pages, const Page& page) {
   UnitsByArm units;
   const double evaluated = ReadUnits(page.size, pages.consistency);
@@ -58,6 +42,25 @@ UnitsByArm UnitsOf(const ItemPages& pages, const Page& page) {
     units.table = UnitsOfBlocks(page.fetched_blocks, pages.consistency);
   }
   return units;
+}
+
+// Whether the table is still there is asked behind the read.
+absl::StatusOr<Page> Read(const ItemPages& pages,
+                          const std::optional<std::string>& after,
+                          int64_t limit, size_t reserve) {
+  RETURN_IF_ERROR(Admit(*pages.table, UnitKind::kRead));
+  PageOptions options;
+  options.schema = &pages.table->key;
+  options.index = pages.index;
+  if (pages.fetch_items) options.items_of = pages.table->keyspace;
+  options.with_items = pages.with_items;
+  options.limit = limit;
+  options.reserve = reserve;
+  ASSIGN_OR_RETURN(Page page,
+                   ReadPage(pages.router.host(), pages.walk, after, options));
+  RETURN_IF_ERROR(pages.router.CheckStillThere(*pages.table));
+  Charge(*pages.table, UnitKind::kRead, UnitsOf(pages, page).Total());
+  return page;
 }
 
 // Fills everything but the items and where to go on.

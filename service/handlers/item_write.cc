@@ -5,11 +5,12 @@
 
 #include "base/check.h"
 #include "base/status_macros.h"
+#include "service/throttling.h"
 
 namespace pallet::service {
 namespace {
 
-absl::StatusOr<ItemOutcome> Apply(const cluster::Table* indexed_table,
+absl::StatusOr<ItemOutcome> Apply(const cluster::Table* table,
                                   const ItemChange& change,
                                   storage::WriteContext& context) {
   ItemOutcome outcome;
@@ -27,13 +28,13 @@ absl::StatusOr<ItemOutcome> Apply(const cluster::Table* indexed_table,
     context.Delete(change.row_key);
   }
   outcome.units.table = WriteUnits(outcome.old_size, outcome.new_size);
-  if (indexed_table != nullptr) {
+  if (table != nullptr) {
     std::optional<ItemImage> before, after;
     if (old.has_value()) before = {old->item, old->item_size};
     if (change.item.has_value()) {
       after = {change.item->bytes, change.item->size};
     }
-    WriteIndexRows(*indexed_table, change.row_key, before, after, context,
+    WriteIndexRows(*table, change.row_key, before, after, context,
                    &outcome.units);
   }
   return outcome;
@@ -44,7 +45,8 @@ absl::StatusOr<ItemOutcome> Apply(const cluster::Table* indexed_table,
 ItemWrite::ItemWrite(const cluster::TablePtr& table,
                      storage::PartitionId partition, Changes changes,
                      CallContext context, Finished finished)
-    : indexed_table_(table->local_indexes.empty() ? nullptr : table),
+    : table_(table->local_indexes.empty() && table->meter == nullptr ? nullptr
+                                                                     : table),
       partition_(partition),
       changes_(std::move(changes)),
       context_(std::move(context)),
@@ -65,14 +67,18 @@ absl::Status ItemWrite::Decide(storage::WriteContext& context) {
   RETURN_IF_ERROR(context_.Check());
   outcomes_.reserve(changes_.size());
   for (const ItemChange& change : changes_) {
-    ASSIGN_OR_RETURN(ItemOutcome outcome,
-                     Apply(indexed_table_.get(), change, context));
+    ASSIGN_OR_RETURN(ItemOutcome outcome, Apply(table_.get(), change, context));
     outcomes_.push_back(std::move(outcome));
   }
   return absl::OkStatus();
 }
 
 void ItemWrite::Done(const absl::Status& status) {
+  if (table_ != nullptr) {
+    for (const ItemOutcome& outcome : outcomes_) {
+      Charge(*table_, UnitKind::kWrite, outcome.units.Total());
+    }
+  }
   finished_(status, std::move(outcomes_));
 }
 

@@ -60,9 +60,9 @@ class ItemWrite final : public storage::RowWrite {
   void Done(const absl::Status& status) override;
 
  private:
-  // Null if it has no local indexes. Shared because the table may go before
-  // the write is decided.
-  const cluster::TablePtr indexed_table_;
+  // Null if it has neither local indexes nor a meter. Shared because the table
+  // may go before the write is decided.
+  const cluster::TablePtr table_;
   const storage::PartitionId partition_;
   const Changes changes_;
   const CallContext context_;

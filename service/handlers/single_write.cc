@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "service/handlers/single_write.h"
 
+#include "base/status_macros.h"
 #include "model/errors.h"
 #include "service/capacity.h"
+#include "service/throttling.h"
 #include "service/wire.h"
 
 namespace pallet::service {
@@ -43,6 +45,7 @@ absl::Status SubmitSingleWrite(const Router& router,
                                std::optional<model::CanonicalItem> item,
                                SingleWriteAnswer answer,
                                const CallContext& context, Reply* reply) {
+  RETURN_IF_ERROR(Admit(*table, UnitKind::kWrite));
   // Shared because a write that is refused takes what it holds with it.
   auto shared_reply = std::make_shared<Reply>(std::move(*reply));
   ItemWrite::Changes changes;

@@ -64,14 +64,17 @@ HandlerTest::HandlerTest() {
     return disk_.Open(store);
   };
   options.store_count = 3;
+  options.clock = &clock_;
   logger_->set_level(LogLevel::kWarning);
   options.logger = logger_.get();
   auto host = cluster::PartitionHost::Open(std::move(options));
   CHECK(host.ok()) << host.status();
   host_ = *std::move(host);
-  RegisterHandlers(
-      {.host = host_.get(), .read_pool = &read_pool_, .control = &control_},
-      &registry_);
+  RegisterHandlers({.clock = &clock_,
+                    .host = host_.get(),
+                    .read_pool = &read_pool_,
+                    .control = &control_},
+                   &registry_);
   const std::string plain =
       Call("CreateTable",
            "table_name: 'plain' billing_mode: BILLING_MODE_PAY_PER_REQUEST "

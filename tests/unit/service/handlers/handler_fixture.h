@@ -24,6 +24,7 @@
 #include "service/handlers/handlers.h"
 #include "service/operation.h"
 #include "tests/testing/fake_store.h"
+#include "tests/testing/manual_clock.h"
 #include "tests/testing/temporary_directory.h"
 
 namespace pallet::service {
@@ -58,6 +59,7 @@ class HandlerTest : public ::testing::Test {
 
   std::unique_ptr<Logger> logger_ = Logger::OnStandardError(LogFormat::kText);
   testing::FakeDisk disk_;
+  testing::ManualClock clock_;
   std::unique_ptr<cluster::PartitionHost> host_;
   Executor read_pool_{{.name = "read", .threads = 2, .queue_limit = 64}};
   Executor control_{{.name = "control", .threads = 1, .queue_limit = 64}};
