@@ -16,6 +16,7 @@
 #include "absl/synchronization/mutex.h"
 #include "bench/load/closed_loop.h"
 #include "bench/load/echo_server.h"
+#include "bench/load/http_calls.h"
 #include "bench/load/raw_calls.h"
 #include "bench/load/records.h"
 #include "bench/load/ycsb.h"
@@ -96,6 +97,45 @@ int RunUnaryOf(const Settings& settings, const char* method) {
                RunUnary(
                    settings.address, method,
                    [&](Random& random) { return EncodedGet(settings, random); },
+                   settings.load));
+}
+
+int RunBeastServer(const Settings& settings) {
+  // As long as the JSON of a GetItem.
+  auto server = BeastServer::Start(settings.address, settings.item_bytes + 200);
+  if (!server.ok()) {
+    std::fprintf(stderr, "%s\n", server.status().ToString().c_str());
+    return 1;
+  }
+  pause();  // until a signal ends the process
+  return 0;
+}
+
+std::string JsonGet(const Settings& settings, Random& random) {
+  return absl::StrCat("{\"TableName\":\"", kTable,
+                      "\",\"Key\":{\"id\":{\"S\":\"",
+                      RecordId(random.Below(settings.records)), "\"}}}");
+}
+
+std::string JsonPut(const Settings& settings, Random& random) {
+  std::string body =
+      absl::StrCat("{\"TableName\":\"", kTable, "\",\"Item\":{\"id\":{\"S\":\"",
+                   RecordId(random.Below(settings.records)), "\"}");
+  const size_t field = (settings.item_bytes - 80) / kFields;
+  const uint64_t where = random.Next();
+  for (int i = 0; i < kFields; ++i) {
+    absl::StrAppend(&body, ",\"field", i, "\":{\"S\":\"",
+                    CutText(field, where + i * field), "\"}");
+  }
+  return body + "}}";
+}
+
+int RunHttpOf(const Settings& settings, const char* target,
+              std::string (*make)(const Settings&, Random&)) {
+  return Print(settings,
+               RunHttp(
+                   settings.address, target,
+                   [&](Random& random) { return make(settings, random); },
                    settings.load));
 }
 
@@ -226,6 +266,9 @@ int Run(const Settings& settings) {
       {"echo", [&] { return RunUnaryOf(settings, kEchoUnaryPath); }},
       {"get-unary",
        [&] { return RunUnaryOf(settings, "/pallet.v1.ItemService/GetItem"); }},
+      {"beast-server", [&] { return RunBeastServer(settings); }},
+      {"get-json", [&] { return RunHttpOf(settings, "GetItem", JsonGet); }},
+      {"put-json", [&] { return RunHttpOf(settings, "PutItem", JsonPut); }},
       {"get", [&] { return RunGet(settings); }},
       {"put", [&] { return RunPut(settings); }},
       {"batch-put", [&] { return RunBatchPut(settings); }},
@@ -251,7 +294,8 @@ int main(int argc, char** argv) {
   double seconds = 5;
   CLI::App app("One measurement of a Pallet node or of a bare limit");
   app.add_option("scenario", settings.scenario,
-                 "echo-server, echo, get-unary, get, put, batch-put, scan, "
+                 "echo-server, echo, beast-server, get-unary, get-json, "
+                 "put-json, get, put, batch-put, scan, "
                  "fdatasync, load, load-ordered, ycsb-A .. ycsb-F")
       ->required();
   app.add_option("--address", settings.address, "host:port or unix:path");
