@@ -66,6 +66,17 @@ void Client::DeleteItemAsync(const DeleteItemRequest& request,
   connection_->Call(request, options, std::move(done));
 }
 
+absl::StatusOr<UpdateItemResponse> Client::UpdateItem(
+    const UpdateItemRequest& request, const CallOptions& options) {
+  return Wait(*connection_, request, options);
+}
+
+void Client::UpdateItemAsync(const UpdateItemRequest& request,
+                             Callback<UpdateItemResponse> done,
+                             const CallOptions& options) {
+  connection_->Call(request, options, std::move(done));
+}
+
 absl::StatusOr<QueryResponse> Client::Query(const QueryRequest& request,
                                             const CallOptions& options) {
   return Wait(*connection_, request, options);

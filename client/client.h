@@ -66,6 +66,12 @@ class Client {
                        Callback<DeleteItemResponse> done,
                        const CallOptions& options = {});
 
+  absl::StatusOr<UpdateItemResponse> UpdateItem(
+      const UpdateItemRequest& request, const CallOptions& options = {});
+  void UpdateItemAsync(const UpdateItemRequest& request,
+                       Callback<UpdateItemResponse> done,
+                       const CallOptions& options = {});
+
   // One page; see QueryItems and ScanItems for all of them.
   absl::StatusOr<QueryResponse> Query(const QueryRequest& request,
                                       const CallOptions& options = {});

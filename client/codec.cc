@@ -45,6 +45,19 @@ std::string EncodeTableAnd(absl::string_view table, int item_field,
   return encoded;
 }
 
+// A write's condition, and the names and values of all its expressions.
+template <typename Message, typename Request>
+void SetWriteCondition(const Request& request, Message* message) {
+  if (!request.condition.empty()) {
+    message->set_condition_expression(request.condition);
+  }
+  if (request.return_item_on_failure) {
+    message->set_return_values_on_condition_check_failure(
+        wire::RETURN_VALUES_ON_CONDITION_CHECK_FAILURE_ALL_OLD);
+  }
+  SetCondition(request.names, request.values, message);
+}
+
 // What a write has beside its table and its item or key.
 template <typename Message, typename Request>
 void AppendWriteOptions(const Request& request, std::string* encoded) {
@@ -57,15 +70,24 @@ void AppendWriteOptions(const Request& request, std::string* encoded) {
   if (request.return_old) {
     message.set_return_values(wire::RETURN_VALUE_ALL_OLD);
   }
-  if (!request.condition.empty()) {
-    message.set_condition_expression(request.condition);
-  }
-  if (request.return_item_on_failure) {
-    message.set_return_values_on_condition_check_failure(
-        wire::RETURN_VALUES_ON_CONDITION_CHECK_FAILURE_ALL_OLD);
-  }
-  SetCondition(request.names, request.values, &message);
+  SetWriteCondition(request, &message);
   message.AppendToString(encoded);
+}
+
+wire::ReturnValue ToMessage(ReturnedItem returned) {
+  switch (returned) {
+    case ReturnedItem::kNone:
+      return wire::RETURN_VALUE_UNSPECIFIED;
+    case ReturnedItem::kOld:
+      return wire::RETURN_VALUE_ALL_OLD;
+    case ReturnedItem::kNew:
+      return wire::RETURN_VALUE_ALL_NEW;
+    case ReturnedItem::kUpdatedOld:
+      return wire::RETURN_VALUE_UPDATED_OLD;
+    case ReturnedItem::kUpdatedNew:
+      return wire::RETURN_VALUE_UPDATED_NEW;
+  }
+  return wire::RETURN_VALUE_UNSPECIFIED;
 }
 
 template <typename Request, typename Message>
@@ -208,6 +230,18 @@ std::string Encode(const DeleteItemRequest& request) {
   return encoded;
 }
 
+std::string Encode(const UpdateItemRequest& request) {
+  using Message = wire::UpdateItemRequest;
+  std::string encoded = EncodeTableAnd<Message>(
+      request.table, Message::kKeyFieldNumber, request.key);
+  Message message;
+  message.set_return_values(ToMessage(request.returned));
+  if (!request.update.empty()) message.set_update_expression(request.update);
+  SetWriteCondition(request, &message);
+  message.AppendToString(&encoded);
+  return encoded;
+}
+
 std::string Encode(const QueryRequest& request) {
   return ToMessage(request).SerializeAsString();
 }
@@ -294,6 +328,15 @@ absl::StatusOr<DeleteItemResponse> Decode<DeleteItemRequest>(
   DeleteItemResponse response;
   RETURN_IF_ERROR(
       DecodeItemAndPosition(encoded, &response.old_item, &response.position));
+  return response;
+}
+
+template <>
+absl::StatusOr<UpdateItemResponse> Decode<UpdateItemRequest>(
+    absl::string_view encoded) {
+  UpdateItemResponse response;
+  RETURN_IF_ERROR(
+      DecodeItemAndPosition(encoded, &response.item, &response.position));
   return response;
 }
 

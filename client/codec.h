@@ -24,6 +24,7 @@ extern const Method kStreamScan;
 std::string Encode(const GetItemRequest& request);
 std::string Encode(const PutItemRequest& request);
 std::string Encode(const DeleteItemRequest& request);
+std::string Encode(const UpdateItemRequest& request);
 std::string Encode(const QueryRequest& request);
 std::string Encode(const ScanRequest& request);
 std::string Encode(const BatchGetRequest& request);

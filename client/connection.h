@@ -59,6 +59,9 @@ class Connection {
   virtual void Call(const DeleteItemRequest& request,
                     const CallOptions& options,
                     Callback<DeleteItemResponse> done) = 0;
+  virtual void Call(const UpdateItemRequest& request,
+                    const CallOptions& options,
+                    Callback<UpdateItemResponse> done) = 0;
   virtual void Call(const QueryRequest& request, const CallOptions& options,
                     Callback<QueryResponse> done) = 0;
   virtual void Call(const ScanRequest& request, const CallOptions& options,

@@ -39,6 +39,11 @@ void MockConnection::Call(const DeleteItemRequest& request, const CallOptions&,
   Answer("DeleteItem", request, std::move(done));
 }
 
+void MockConnection::Call(const UpdateItemRequest& request, const CallOptions&,
+                          Callback<UpdateItemResponse> done) {
+  Answer("UpdateItem", request, std::move(done));
+}
+
 void MockConnection::Call(const QueryRequest& request, const CallOptions&,
                           Callback<QueryResponse> done) {
   Answer("Query", request, std::move(done));

@@ -58,6 +58,8 @@ class MockConnection : public Connection,
             Callback<PutItemResponse> done) override;
   void Call(const DeleteItemRequest& request, const CallOptions& options,
             Callback<DeleteItemResponse> done) override;
+  void Call(const UpdateItemRequest& request, const CallOptions& options,
+            Callback<UpdateItemResponse> done) override;
   void Call(const QueryRequest& request, const CallOptions& options,
             Callback<QueryResponse> done) override;
   void Call(const ScanRequest& request, const CallOptions& options,
@@ -96,11 +98,11 @@ class MockConnection : public Connection,
 
   mutable absl::Mutex mutex_;
   std::tuple<Slot<GetItemRequest>, Slot<PutItemRequest>,
-             Slot<DeleteItemRequest>, Slot<QueryRequest>, Slot<ScanRequest>,
-             Slot<BatchGetRequest>, Slot<BatchWriteRequest>,
-             Slot<CreateTableRequest>, Slot<DescribeTableRequest>,
-             Slot<UpdateTableRequest>, Slot<DeleteTableRequest>,
-             Slot<ListTablesRequest>>
+             Slot<DeleteItemRequest>, Slot<UpdateItemRequest>,
+             Slot<QueryRequest>, Slot<ScanRequest>, Slot<BatchGetRequest>,
+             Slot<BatchWriteRequest>, Slot<CreateTableRequest>,
+             Slot<DescribeTableRequest>, Slot<UpdateTableRequest>,
+             Slot<DeleteTableRequest>, Slot<ListTablesRequest>>
       slots_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -34,6 +34,7 @@ class RemoteConnection final
   PALLET_CALL(GetItemRequest)
   PALLET_CALL(PutItemRequest)
   PALLET_CALL(DeleteItemRequest)
+  PALLET_CALL(UpdateItemRequest)
   PALLET_CALL(QueryRequest)
   PALLET_CALL(ScanRequest)
   PALLET_CALL(CreateTableRequest)

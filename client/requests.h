@@ -76,6 +76,32 @@ struct DeleteItemResponse {
   std::string position;          // names this write, if the service says so
 };
 
+// What an UpdateItemResponse has of the item.
+enum class ReturnedItem {
+  kNone,
+  kOld,         // as it was
+  kNew,         // as it is now
+  kUpdatedOld,  // the attributes that the update names, as they were
+  kUpdatedNew,  // and as they are now
+};
+
+// Without an update expression: the item is made of its key if it is not there.
+struct UpdateItemRequest {
+  std::string table = {};
+  Item key = {};
+  std::string update = {};  // "SET a = :a REMOVE b"
+  ReturnedItem returned = ReturnedItem::kNone;
+  std::string condition = {};
+  Names names = {};
+  Item values = {};
+  bool return_item_on_failure = false;  // as PutItemRequest
+};
+
+struct UpdateItemResponse {
+  std::optional<Item> item = {};  // what was asked for, if there is any
+  std::string position = {};      // names this write, if the service says so
+};
+
 // ---- Pages of items
 
 struct QueryRequest {
@@ -220,6 +246,7 @@ struct ResponseTo;
 template <> struct ResponseTo<GetItemRequest> { using Type = GetItemResponse; };
 template <> struct ResponseTo<PutItemRequest> { using Type = PutItemResponse; };
 template <> struct ResponseTo<DeleteItemRequest> { using Type = DeleteItemResponse; };
+template <> struct ResponseTo<UpdateItemRequest> { using Type = UpdateItemResponse; };
 template <> struct ResponseTo<QueryRequest> { using Type = QueryResponse; };
 template <> struct ResponseTo<ScanRequest> { using Type = ScanResponse; };
 template <> struct ResponseTo<BatchGetRequest> { using Type = BatchGetResponse; };

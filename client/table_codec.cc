@@ -134,6 +134,7 @@ std::string EncodeTableName(const std::string& table) {
 PALLET_METHOD(GetItemRequest, "ItemService/GetItem", kSafe, 3)
 PALLET_METHOD(PutItemRequest, "ItemService/PutItem", kOnce, 4)
 PALLET_METHOD(DeleteItemRequest, "ItemService/DeleteItem", kOnce, 6)
+PALLET_METHOD(UpdateItemRequest, "ItemService/UpdateItem", kOnce, 5)
 PALLET_METHOD(QueryRequest, "ItemService/Query", kSafe, 7)
 PALLET_METHOD(ScanRequest, "ItemService/Scan", kSafe, 8)
 PALLET_METHOD(BatchGetRequest, "ItemService/BatchGetItem", kSafe, 9)

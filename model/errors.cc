@@ -102,6 +102,15 @@ absl::Status WithEnvelope(absl::Status status) {
       absl::StrCat("1 validation error detected: ", status.message()));
 }
 
+absl::Status WithMessage(const absl::Status& status,
+                         absl::string_view message) {
+  absl::Status result = MakeError(ReasonOf(status), message);
+  if (status.GetPayload(kEnvelopeUrl).has_value()) {
+    result.SetPayload(kEnvelopeUrl, absl::Cord());
+  }
+  return result;
+}
+
 Reason ReasonOf(const absl::Status& status) {
   CHECK(!status.ok());
   const absl::optional<absl::Cord> name = status.GetPayload(kReasonUrl);

@@ -68,6 +68,10 @@ absl::Status EnvelopedValidationError(absl::string_view message);
 // other status, OK too, comes back as it is.
 absl::Status WithEnvelope(absl::Status status);
 
+// The same error in other words: its reason, and its envelope if it waits for
+// one. REQUIRES: !status.ok().
+absl::Status WithMessage(const absl::Status& status, absl::string_view message);
+
 // The reason attached by MakeError; kInternal for any other error.
 // REQUIRES: !status.ok().
 Reason ReasonOf(const absl::Status& status);

@@ -62,23 +62,45 @@ constexpr MessageRow kBuilt[] = {
     {"Projection", "projection_type non_key_attributes"},
     // Items.
     {"GetItemRequest",
-     "table_name key consistent_read return_consumed_capacity"},
+     "table_name key attributes_to_get consistent_read "
+     "return_consumed_capacity projection_expression "
+     "expression_attribute_names"},
     {"PutItemRequest",
-     "table_name item return_values return_consumed_capacity"},
+     "table_name item expected return_values return_consumed_capacity "
+     "conditional_operator condition_expression expression_attribute_names "
+     "expression_attribute_values return_values_on_condition_check_failure"},
+    {"UpdateItemRequest",
+     "table_name key attribute_updates expected conditional_operator "
+     "return_values return_consumed_capacity update_expression "
+     "condition_expression expression_attribute_names "
+     "expression_attribute_values return_values_on_condition_check_failure"},
     {"DeleteItemRequest",
-     "table_name key return_values return_consumed_capacity"},
+     "table_name key expected conditional_operator return_values "
+     "return_consumed_capacity condition_expression "
+     "expression_attribute_names expression_attribute_values "
+     "return_values_on_condition_check_failure"},
     {"QueryRequest",
-     "table_name index_name select limit consistent_read scan_index_forward "
-     "exclusive_start_key return_consumed_capacity key_condition_expression "
-     "expression_attribute_names expression_attribute_values"},
+     "table_name index_name select attributes_to_get limit consistent_read "
+     "key_conditions query_filter conditional_operator scan_index_forward "
+     "exclusive_start_key return_consumed_capacity projection_expression "
+     "filter_expression key_condition_expression expression_attribute_names "
+     "expression_attribute_values"},
     {"ScanRequest",
-     "table_name index_name limit select exclusive_start_key "
-     "return_consumed_capacity "
-     "total_segments segment consistent_read"},
+     "table_name index_name attributes_to_get limit select scan_filter "
+     "conditional_operator exclusive_start_key return_consumed_capacity "
+     "total_segments segment projection_expression filter_expression "
+     "expression_attribute_names expression_attribute_values "
+     "consistent_read"},
+    {"Condition", "attribute_value_list comparison_operator"},
+    {"ExpectedAttributeValue",
+     "value exists comparison_operator attribute_value_list"},
+    {"AttributeValueUpdate", "value action"},
     {"StreamQueryRequest", "query resume_token"},
     {"StreamScanRequest", "scan resume_token"},
     {"BatchGetItemRequest", "request_items return_consumed_capacity"},
-    {"KeysAndAttributes", "keys consistent_read"},
+    {"KeysAndAttributes",
+     "keys attributes_to_get consistent_read projection_expression "
+     "expression_attribute_names"},
     {"BatchWriteItemRequest", "request_items return_consumed_capacity"},
     {"WriteRequestList", "requests"},
     {"WriteRequest", "put_request delete_request"},

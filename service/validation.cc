@@ -27,6 +27,7 @@ constexpr EnumRow kEnums[] = {
     {EnumRule::kReturnConsumedCapacity, 3, "[INDEXES, TOTAL, NONE]"},
     {EnumRule::kReturnValues, 5,
      "[ALL_NEW, UPDATED_OLD, ALL_OLD, NONE, UPDATED_NEW]"},
+    {EnumRule::kReturnValuesOnConditionCheckFailure, 2, "[ALL_OLD, NONE]"},
     {EnumRule::kSelect, 4,
      "[SPECIFIC_ATTRIBUTES, COUNT, ALL_ATTRIBUTES, ALL_PROJECTED_ATTRIBUTES]"},
     {EnumRule::kSseType, 2, "[AES256, KMS]"},

@@ -42,6 +42,7 @@ enum class EnumRule {
   kReturnItemCollectionMetrics,
   kReturnConsumedCapacity,
   kReturnValues,
+  kReturnValuesOnConditionCheckFailure,
   kSelect,
   kSseType,
   kTableClass,

@@ -57,6 +57,15 @@ struct WriteOptions {
   bool return_old = false;
 };
 
+struct UpdateOptions {
+  std::string table = {};
+  std::string key = {};
+  std::string update = {};  // expression
+  std::string condition = {};
+  ExpressionOptions expressions = {};
+  ReturnedItem returned = ReturnedItem::kNone;
+};
+
 struct GetOptions {
   std::string table = {};
   std::string key = {};
@@ -83,6 +92,7 @@ struct ReadOptions {
 int PutItem(Session& session, const WriteOptions& options);
 int GetItem(Session& session, const GetOptions& options);
 int DeleteItem(Session& session, const WriteOptions& options);
+int UpdateItem(Session& session, const UpdateOptions& options);
 int Query(Session& session, const ReadOptions& options);
 int Scan(Session& session, const ReadOptions& options);
 

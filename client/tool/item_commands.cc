@@ -167,6 +167,27 @@ int DeleteItem(Session& session, const WriteOptions& options) {
   return PrintWritten(session, session.client.DeleteItem(*request));
 }
 
+int UpdateItem(Session& session, const UpdateOptions& options) {
+  UpdateItemRequest request{
+      .table = options.table,
+      .update = options.update,
+      .returned = options.returned,
+      .condition = options.condition,
+      .return_item_on_failure = !options.condition.empty()};
+  if (auto status =
+          SetExpressions(options.expressions, session.json_style, &request);
+      !status.ok()) {
+    return Misused(session, status);
+  }
+  auto key = ReadItemOrInput("--key", options.key, session.json_style);
+  if (!key.ok()) return Misused(session, key.status());
+  request.key = *std::move(key);
+  const auto response = session.client.UpdateItem(request);
+  if (!response.ok()) return session.output.Fail(response.status());
+  if (response->item.has_value()) session.output.PrintItem(*response->item);
+  return kDone;
+}
+
 int GetItem(Session& session, const GetOptions& options) {
   GetItemRequest request{.table = options.table,
                          .consistent_read = options.consistent,

@@ -21,6 +21,9 @@ Examples:
   pallet get cities --key '{"country": "DE", "name": "Berlin"}'
   pallet query cities 'country = :c and begins_with(#n, :p)' \
       --names '{"#n": "name"}' --values '{":c": "DE", ":p": "Ber"}'
+  pallet update cities 'SET population = population + :n' \
+      --key '{"country": "DE", "name": "Berlin"}' --values '{":n": 1}' \
+      --if 'attribute_exists(population)' --return updated-new
   pallet load cities cities.json
   pallet export cities > cities.jsonl
 
@@ -40,6 +43,7 @@ struct CommandLine {
   std::string table;
   CreateOptions create;
   WriteOptions put, erase;
+  UpdateOptions update;
   GetOptions get;
   ReadOptions query, scan;
   LoadOptions load;
@@ -159,6 +163,36 @@ void AddItems(CLI::App& app, CommandLine& line) {
   erase->callback([&line] {
     line.run = [&line](Session& session) {
       return DeleteItem(session, line.erase);
+    };
+  });
+}
+
+void AddUpdate(CLI::App& app, CommandLine& line) {
+  CLI::App* update =
+      app.add_subcommand("update", "Change attributes of an item, or make it");
+  update->add_option("table", line.update.table, "table")->required();
+  update
+      ->add_option("update", line.update.update,
+                   "update expression: SET, REMOVE, ADD, DELETE")
+      ->required();
+  update->add_option("-k,--key", line.update.key, "the key as JSON")
+      ->required();
+  update->add_option("--if", line.update.condition,
+                     "condition expression that must hold");
+  AddExpressions(update, line.update.expressions);
+  update
+      ->add_option("--return", line.update.returned,
+                   "print the item or what the update names of it: old, new, "
+                   "updated-old or updated-new")
+      ->transform(CLI::CheckedTransformer(std::map<std::string, ReturnedItem>{
+          {"old", ReturnedItem::kOld},
+          {"new", ReturnedItem::kNew},
+          {"updated-old", ReturnedItem::kUpdatedOld},
+          {"updated-new", ReturnedItem::kUpdatedNew}}))
+      ->option_text("WHAT");
+  update->callback([&line] {
+    line.run = [&line](Session& session) {
+      return UpdateItem(session, line.update);
     };
   });
 }
@@ -297,6 +331,7 @@ int Main(int argc, char** argv) {
   AddGlobals(app, line);
   AddTables(app, line);
   AddItems(app, line);
+  AddUpdate(app, line);
   AddReads(app, line);
   AddWholeTables(app, line);
   AddBench(app, line);

@@ -401,7 +401,8 @@ absl::Status Parser::SyntaxError() const {
 }
 
 absl::Status Parser::Error(absl::string_view message) const {
-  return ValidationError(absl::StrCat("Invalid ", kind_, ": ", message));
+  return EnvelopedValidationError(
+      absl::StrCat("Invalid ", kind_, ": ", message));
 }
 
 void Parser::Report(Fault fault, std::string message) {

@@ -21,7 +21,7 @@ bool IsWordPart(char c) { return absl::ascii_isalnum(c) || c == '_'; }
 absl::Status CheckPlaceholder(absl::string_view map, char sigil,
                               absl::string_view placeholder) {
   if (placeholder.size() > kMaxPlaceholderBytes) {
-    return ValidationError(absl::StrCat(
+    return EnvelopedValidationError(absl::StrCat(
         map,
         " contains invalid key: The expression attribute map contains a key "
         "that is too long; size of key: ",
@@ -29,7 +29,7 @@ absl::Status CheckPlaceholder(absl::string_view map, char sigil,
   }
   if (placeholder.size() < 2 || placeholder[0] != sigil ||
       !std::all_of(placeholder.begin() + 1, placeholder.end(), IsWordPart)) {
-    return ValidationError(
+    return EnvelopedValidationError(
         absl::StrCat(map, " contains invalid key: Syntax error; key: \"",
                      placeholder, "\""));
   }
@@ -39,8 +39,8 @@ absl::Status CheckPlaceholder(absl::string_view map, char sigil,
 absl::Status InvalidContent(absl::string_view map,
                             absl::string_view placeholder,
                             absl::string_view reason) {
-  return ValidationError(absl::StrCat(map, " contains invalid value: ", reason,
-                                      " for key ", placeholder));
+  return EnvelopedValidationError(absl::StrCat(
+      map, " contains invalid value: ", reason, " for key ", placeholder));
 }
 
 absl::StatusOr<std::string> CheckedName(const Placeholders::Entry& entry) {
@@ -59,7 +59,10 @@ absl::StatusOr<std::string> CheckedValue(const Placeholders::Entry& entry) {
   RETURN_IF_ERROR(CheckPlaceholder(kValues, ':', entry.placeholder));
   absl::StatusOr<std::string> value = CanonicalizeValue(entry.content);
   if (value.ok()) return value;
-  return InvalidContent(kValues, entry.placeholder, value.status().message());
+  return WithMessage(value.status(),
+                     absl::StrCat(kValues, " contains invalid value: ",
+                                  absl::string_view(value.status().message()),
+                                  " for key ", entry.placeholder));
 }
 
 size_t TotalBytes(const std::vector<Placeholders::Entry>& entries) {
@@ -82,7 +85,7 @@ void Sort(std::vector<Placeholders::Entry>& entries) {
 absl::StatusOr<Placeholders> Placeholders::Create(std::vector<Entry> names,
                                                   std::vector<Entry> values) {
   if (TotalBytes(names) + TotalBytes(values) > kMaxPlaceholdersBytes) {
-    return ValidationError(
+    return EnvelopedValidationError(
         absl::StrCat(kNames, " and ", kValues,
                      " together have exceeded the maximum allowed size of ",
                      kMaxPlaceholdersBytes, " bytes"));
@@ -133,9 +136,9 @@ absl::Status Placeholders::CheckAllUsed() const {
       if (!slot.used) unused.push_back(slot.placeholder);
     }
     if (unused.empty()) return absl::OkStatus();
-    return ValidationError(absl::StrCat("Value provided in ", map,
-                                        " unused in expressions: keys: {",
-                                        absl::StrJoin(unused, ", "), "}"));
+    return EnvelopedValidationError(absl::StrCat(
+        "Value provided in ", map, " unused in expressions: keys: {",
+        absl::StrJoin(unused, ", "), "}"));
   };
   RETURN_IF_ERROR(check(kNames, names_));
   return check(kValues, values_);

@@ -463,27 +463,27 @@ absl::Status CheckTargets(const Expression& update, const KeySchema& schema) {
 }
 
 absl::Status CheckPathsAround(const Expression& expression,
-                              const KeySchema& schema) {
-  const auto check = [&](const PathTree& paths,
-                         const std::string& name) -> absl::Status {
-    for (const uint32_t id : paths.root().children) {
-      const PathTree::Node& node = paths.node(id);
-      if (node.children.empty() || NameOf(node) != name) continue;
-      return ValidationError(absl::StrCat(
-          "Key attributes must be scalars; list random access '[]' and map "
-          "lookup '.' are not allowed: Key: ",
-          name));
-    }
-    return absl::OkStatus();
-  };
+                              absl::string_view role,
+                              absl::string_view attribute) {
   for (const PathTree* paths :
        {&expression.tree->targets, &expression.tree->reads}) {
-    RETURN_IF_ERROR(check(*paths, schema.partition.name));
-    if (schema.sort.has_value()) {
-      RETURN_IF_ERROR(check(*paths, schema.sort->name));
+    for (const uint32_t id : paths->root().children) {
+      const PathTree::Node& node = paths->node(id);
+      if (node.children.empty() || NameOf(node) != attribute) continue;
+      return ValidationError(absl::StrCat(
+          "Key attributes must be scalars; list random access '[]' and map "
+          "lookup '.' are not allowed: ",
+          role, ": ", attribute));
     }
   }
   return absl::OkStatus();
+}
+
+absl::Status CheckPathsAround(const Expression& expression,
+                              const KeySchema& schema) {
+  RETURN_IF_ERROR(CheckPathsAround(expression, "Key", schema.partition.name));
+  if (!schema.sort.has_value()) return absl::OkStatus();
+  return CheckPathsAround(expression, "Key", schema.sort->name);
 }
 
 }  // namespace pallet::model::expression

@@ -43,5 +43,9 @@ absl::Status CheckTargets(const Expression& update, const KeySchema& schema);
 // No path leads into a key attribute, which is a scalar.
 absl::Status CheckPathsAround(const Expression& expression,
                               const KeySchema& schema);
+// Into this one; `role` is "Key" or "IndexKey".
+absl::Status CheckPathsAround(const Expression& expression,
+                              absl::string_view role,
+                              absl::string_view attribute);
 
 }  // namespace pallet::model::expression

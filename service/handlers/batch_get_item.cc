@@ -8,12 +8,14 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
+#include "model/expression/projection.h"
 #include "model/item_codec.h"
 #include "pallet/wire/v1/batch.pb.h"
 #include "service/capacity.h"
 #include "service/handlers/batch.h"
 #include "service/handlers/handler.h"
 #include "service/handlers/handlers.h"
+#include "service/handlers/item_language.h"
 #include "service/router.h"
 #include "service/throttling.h"
 #include "service/validation.h"
@@ -30,6 +32,7 @@ struct TableReads {
   std::string request_name;
   std::string name;
   const wire::KeysAndAttributes* request = nullptr;
+  ItemLanguage language;
   std::vector<model::CanonicalItem> keys;
   cluster::TablePtr table;
   std::vector<Row> rows;
@@ -60,6 +63,21 @@ absl::Status CheckCounts(const wire::BatchGetItemRequest& request) {
   return absl::OkStatus();
 }
 
+// Expressions for one table and legacy parameters for another do not go
+// together either.
+absl::Status CheckOneLanguage(const wire::BatchGetItemRequest& request) {
+  bool expressions = false, legacy = false;
+  for (const auto& [name, reads] : request.request_items()) {
+    expressions = expressions || reads.has_projection_expression();
+    legacy = legacy || !reads.attributes_to_get().empty();
+  }
+  if (!expressions || !legacy) return absl::OkStatus();
+  return model::ValidationError(
+      "Can not use both expression and non-expression parameters in the same "
+      "request: Non-expression parameters: {AttributesToGet} Expression "
+      "parameters: {ProjectionExpression}");
+}
+
 // Everything before the tables are looked up.
 absl::StatusOr<std::vector<TableReads>> Parse(
     const wire::BatchGetItemRequest& request) {
@@ -72,6 +90,11 @@ absl::StatusOr<std::vector<TableReads>> Parse(
   }
   RETURN_IF_ERROR(CheckCounts(request));
   RETURN_IF_ERROR(CheckBatchEnums(request));
+  RETURN_IF_ERROR(CheckOneLanguage(request));
+  for (TableReads& table : tables) {
+    ASSIGN_OR_RETURN(table.language,
+                     ParseItemLanguage(LanguageOf(*table.request)));
+  }
   for (TableReads& table : tables) {
     for (const std::string& key : table.request->keys()) {
       ASSIGN_OR_RETURN(table.keys.emplace_back(), model::CanonicalizeItem(key));
@@ -84,6 +107,7 @@ absl::Status Route(const Router& router, std::vector<TableReads>* tables) {
   absl::flat_hash_set<std::string> seen;
   for (TableReads& reads : *tables) {
     ASSIGN_OR_RETURN(reads.table, router.Find(reads.name));
+    RETURN_IF_ERROR(reads.language.CheckAgainst(*reads.table));
   }
   for (TableReads& reads : *tables) {
     for (const model::CanonicalItem& key : reads.keys) {
@@ -109,7 +133,7 @@ class BatchReader {
       if (!admitted.ok()) throttled_ = admitted;
       std::optional<uint64_t> size;
       if (admitted.ok()) {
-        ASSIGN_OR_RETURN(size, ReadRow(reads.rows[i], &list));
+        ASSIGN_OR_RETURN(size, ReadRow(reads, reads.rows[i], &list));
       }
       if (!size.has_value()) {
         LeaveRest(reads, static_cast<int>(i));
@@ -137,7 +161,8 @@ class BatchReader {
 
  private:
   // The item's size, 0 if it is not there; nullopt if it does not fit.
-  absl::StatusOr<std::optional<uint64_t>> ReadRow(const Row& row,
+  absl::StatusOr<std::optional<uint64_t>> ReadRow(const TableReads& reads,
+                                                  const Row& row,
                                                   std::string* list) {
     if (full_) return std::nullopt;
     uint64_t size = 0;
@@ -147,11 +172,19 @@ class BatchReader {
           ASSIGN_OR_RETURN(const std::optional<storage::RowView> found,
                            transaction.Get(row.key));
           if (!found.has_value()) return absl::OkStatus();
-          const size_t field = FieldBytes(kListField, found->item.size());
+          std::string part;
+          absl::string_view item = found->item;
+          if (reads.language.projection.has_value()) {
+            part = model::expression::Project(
+                reads.language.projection->tree->targets,
+                model::ItemView(item));
+            item = part;
+          }
+          const size_t field = FieldBytes(kListField, item.size());
           full_ = item_bytes_ + field > kBatchBytes;
           if (full_) return absl::OkStatus();
           item_bytes_ += field;
-          AppendField(kListField, found->item, list);
+          AppendField(kListField, item, list);
           size = found->item_size;
           return absl::OkStatus();
         }));

@@ -13,14 +13,12 @@
 namespace pallet::service {
 namespace {
 
-absl::StatusOr<model::CanonicalItem> KeyOf(
-    const wire::DeleteItemRequest& request) {
+absl::Status CheckConstraints(const wire::DeleteItemRequest& request) {
   model::Constraints constraints;
   CheckPresent(request.has_key(), "key", &constraints);
   CheckWriteEnums(request, &constraints);
   RETURN_IF_ERROR(constraints.ToStatus());
-  RETURN_IF_ERROR(CheckReturnValuesOfPutOrDelete(request.return_values()));
-  return model::CanonicalizeItem(request.key());
+  return CheckReturnValuesOfPutOrDelete(request.return_values());
 }
 
 absl::Status DeleteItem(const Router& router,
@@ -28,11 +26,18 @@ absl::Status DeleteItem(const Router& router,
                         const CallContext& context, Reply* reply) {
   ASSIGN_OR_RETURN(const std::string name,
                    TableOfItemRequest(PALLET_OPTIONAL(request, table_name)));
-  ASSIGN_OR_RETURN(const model::CanonicalItem key, KeyOf(request));
+  RETURN_IF_ERROR(CheckConstraints(request));
+  absl::StatusOr<ItemLanguage> language =
+      ParseItemLanguage(LanguageOf(request));
+  RETURN_IF_ERROR(model::WithEnvelope(language.status()));
+  ASSIGN_OR_RETURN(const model::CanonicalItem key,
+                   model::CanonicalizeItem(request.key()));
   ASSIGN_OR_RETURN(const cluster::TablePtr table, router.Find(name));
   ASSIGN_OR_RETURN(Row row, router.RowOfKey(*table, key.bytes));
-  return SubmitSingleWrite(router, table, std::move(row), std::nullopt, request,
-                           context, reply);
+  RETURN_IF_ERROR(language->CheckAgainst(*table));
+  return SubmitSingleWrite(
+      router, MakeSingleWrite(request, table, std::move(row), &*language),
+      context, reply);
 }
 
 }  // namespace

@@ -2,11 +2,13 @@
 //
 // GetItem: one row, read on the caller's thread, its stored bytes spliced into
 // the response inside the read transaction.
+#include "model/expression/projection.h"
 #include "model/item_codec.h"
 #include "pallet/wire/v1/item.pb.h"
 #include "service/capacity.h"
 #include "service/handlers/handler.h"
 #include "service/handlers/handlers.h"
+#include "service/handlers/item_language.h"
 #include "service/router.h"
 #include "service/throttling.h"
 #include "service/validation.h"
@@ -29,6 +31,7 @@ absl::Status Validate(const wire::GetItemRequest& request) {
 
 // Appends the item, if it is there, and returns its size.
 absl::StatusOr<uint64_t> ReadItem(const Router& router, const Row& row,
+                                  const ItemLanguage& language,
                                   std::string* response) {
   uint64_t size = 0;
   RETURN_IF_ERROR(router.host().Read(
@@ -38,6 +41,14 @@ absl::StatusOr<uint64_t> ReadItem(const Router& router, const Row& row,
                          transaction.Get(row.key));
         if (!found.has_value()) return absl::OkStatus();
         size = found->item_size;
+        if (language.projection.has_value()) {
+          AppendField(
+              kItemField,
+              model::expression::Project(language.projection->tree->targets,
+                                         model::ItemView(found->item)),
+              response);
+          return absl::OkStatus();
+        }
         response->reserve(FieldBytes(kItemField, found->item.size()));
         AppendField(kItemField, found->item, response);
         return absl::OkStatus();
@@ -50,14 +61,18 @@ absl::StatusOr<std::string> GetItem(const Router& router,
   ASSIGN_OR_RETURN(const std::string name,
                    TableOfItemRequest(PALLET_OPTIONAL(request, table_name)));
   RETURN_IF_ERROR(Validate(request));
+  ASSIGN_OR_RETURN(const ItemLanguage language,
+                   ParseItemLanguage(LanguageOf(request)));
   ASSIGN_OR_RETURN(const model::CanonicalItem key,
                    model::CanonicalizeItem(request.key()));
   ASSIGN_OR_RETURN(const cluster::TablePtr table, router.Find(name));
   ASSIGN_OR_RETURN(const Row row, router.RowOfKey(*table, key.bytes));
+  RETURN_IF_ERROR(language.CheckAgainst(*table));
   RETURN_IF_ERROR(Admit(*table, UnitKind::kRead));
 
   std::string response;
-  ASSIGN_OR_RETURN(const uint64_t size, ReadItem(router, row, &response));
+  ASSIGN_OR_RETURN(const uint64_t size,
+                   ReadItem(router, row, language, &response));
   if (response.empty()) RETURN_IF_ERROR(router.CheckStillThere(*table));
   const double units = ReadUnits(size, ConsistencyOf(request));
   Charge(*table, UnitKind::kRead, units);

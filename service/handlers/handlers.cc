@@ -19,6 +19,7 @@ void RegisterHandlers(const HandlerOptions& options,
   RegisterQuery(options, registry);
   RegisterScan(options, registry);
   RegisterTags(options, registry);
+  RegisterUpdateItem(options, registry);
   RegisterUpdateTable(options, registry);
 }
 

@@ -44,6 +44,7 @@ void RegisterQuery(const HandlerOptions&,
 void RegisterScan(const HandlerOptions&, OperationRegistry*);  // and its stream
 // TagResource, UntagResource and ListTagsOfResource.
 void RegisterTags(const HandlerOptions&, OperationRegistry*);
+void RegisterUpdateItem(const HandlerOptions&, OperationRegistry*);
 void RegisterUpdateTable(const HandlerOptions&, OperationRegistry*);
 
 }  // namespace pallet::service

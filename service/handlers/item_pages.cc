@@ -56,6 +56,12 @@ absl::StatusOr<Page> Read(const ItemPages& pages,
   options.with_items = pages.with_items;
   options.limit = limit;
   options.reserve = reserve;
+  if (pages.language.filter.has_value()) {
+    options.filter = &*pages.language.filter;
+  }
+  if (pages.language.projection.has_value()) {
+    options.projection = &pages.language.projection->tree->targets;
+  }
   ASSIGN_OR_RETURN(Page page,
                    ReadPage(pages.router.host(), pages.walk, after, options));
   RETURN_IF_ERROR(pages.router.CheckStillThere(*pages.table));
@@ -68,7 +74,7 @@ template <typename Response>
 void FillAccounts(const ItemPages& pages, const Page& page,
                   Response* response) {
   response->set_count(page.count);
-  response->set_scanned_count(page.count);
+  response->set_scanned_count(page.evaluated);
   if (WantsCapacity(pages.capacity)) {
     FillConsumedCapacity(pages.capacity, pages.table_name, UnitsOf(pages, page),
                          response->mutable_consumed_capacity());
@@ -100,7 +106,7 @@ class ItemPageSource final : public PageSource {
     RETURN_IF_ERROR(context_.Check());
     ASSIGN_OR_RETURN(Page page, Read(pages_, after_, left_, reserve_));
     reserve_ = page.items.size() + kRestBytes;
-    left_ -= page.count;
+    left_ -= page.evaluated;
     ended_ = !page.last.has_value() || left_ == 0;
 
     StreamResponse rest;
@@ -123,6 +129,15 @@ class ItemPageSource final : public PageSource {
 
 }  // namespace
 
+bool NamesMore(const ItemLanguage& language, const model::LocalIndex& index) {
+  if (!language.projection.has_value()) return false;
+  const model::expression::PathTree& paths = language.projection->tree->targets;
+  for (const uint32_t id : paths.root().children) {
+    if (!index.Projects(NameOf(paths.node(id)))) return true;
+  }
+  return false;
+}
+
 absl::StatusOr<RowSource> SourceOf(const cluster::Table& table,
                                    const std::string* index_name) {
   if (index_name == nullptr)
@@ -144,16 +159,30 @@ std::string EntryKey(const Router& router, const cluster::Table& table,
       *place.table_key.sort, place.sort);
 }
 
-absl::Status CheckSelect(wire::Select select, bool has_index) {
+absl::Status CheckSelect(wire::Select select, bool has_index,
+                         const LanguageParameters& parameters) {
+  const absl::string_view projected =
+      parameters.projection_expression != nullptr ? "ProjectionExpression"
+      : parameters.attributes_to_get != nullptr   ? "AttributesToGet"
+                                                  : "";
   if (select == wire::SELECT_ALL_PROJECTED_ATTRIBUTES && !has_index) {
     return model::ValidationError(
         "One or more parameter values were invalid: ALL_PROJECTED_ATTRIBUTES "
         "can be used only when Querying using an IndexName");
   }
-  if (select == wire::SELECT_SPECIFIC_ATTRIBUTES) {
-    return model::ValidationError(
+  if (select == wire::SELECT_SPECIFIC_ATTRIBUTES && projected.empty()) {
+    // Query has this in the envelope, Scan has not.
+    return model::EnvelopedValidationError(
         "Must specify the AttributesToGet or ProjectionExpression when "
         "choosing to get SPECIFIC_ATTRIBUTES");
+  }
+  if (!projected.empty() && select != wire::SELECT_UNSPECIFIED &&
+      select != wire::SELECT_SPECIFIC_ATTRIBUTES) {
+    return model::ValidationError(absl::StrCat(
+        "Cannot specify the ", projected, " when choosing to get ",
+        select == wire::SELECT_COUNT            ? "COUNT"
+        : select == wire::SELECT_ALL_ATTRIBUTES ? "ALL_ATTRIBUTES"
+                                                : "ALL_PROJECTED_ATTRIBUTES"));
   }
   return absl::OkStatus();
 }

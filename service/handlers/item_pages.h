@@ -8,11 +8,13 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "pallet/wire/v1/query.pb.h"
 #include "service/capacity.h"
+#include "service/handlers/item_language.h"
 #include "service/handlers/page.h"
 #include "service/operation.h"
 #include "service/router.h"
@@ -32,6 +34,7 @@ struct ItemPages {
   bool fetch_items = false;  // return the items behind the entries
   Walk walk;
   std::optional<std::string> after;  // row key
+  ItemLanguage language;
   bool with_items = true;
   int64_t limit = std::numeric_limits<int64_t>::max();  // evaluated items
   Consistency consistency = Consistency::kEventual;
@@ -40,10 +43,14 @@ struct ItemPages {
   std::string table_name;  // as the request has it
 };
 
+// Whether the projection names what entries of the index do not have.
+bool NamesMore(const ItemLanguage& language, const model::LocalIndex& index);
+
 // What a query and a scan have in common. REQUIRES: the request is valid, and
-// table and index are known.
+// table and index are known. `language` is the request's.
 template <typename Request>
-void FillChoices(const Request& request, ItemPages* pages) {
+void FillChoices(const Request& request, ItemLanguage language,
+                 ItemPages* pages) {
   pages->with_items = request.select() != wire::v1::SELECT_COUNT;
   if (request.has_limit()) pages->limit = request.limit();
   pages->consistency = ConsistencyOf(request);
@@ -51,13 +58,16 @@ void FillChoices(const Request& request, ItemPages* pages) {
   pages->table_name = request.table_name();
   pages->fetch_items =
       pages->index != nullptr &&
-      request.select() == wire::v1::SELECT_ALL_ATTRIBUTES &&
-      pages->index->projection().kind != model::ProjectionKind::kAll;
+      pages->index->projection().kind != model::ProjectionKind::kAll &&
+      (request.select() == wire::v1::SELECT_ALL_ATTRIBUTES ||
+       NamesMore(language, *pages->index));
+  pages->language = std::move(language);
 }
 
 // "Must specify the AttributesToGet or ProjectionExpression when ..." and the
-// like: what Select may be while nothing can be projected.
-absl::Status CheckSelect(wire::v1::Select select, bool has_index);
+// like: what Select may be beside what the request projects.
+absl::Status CheckSelect(wire::v1::Select select, bool has_index,
+                         const LanguageParameters& parameters);
 
 // Step 3. The form of an index's name, if there is one.
 template <typename Request>

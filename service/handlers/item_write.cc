@@ -3,27 +3,124 @@
 
 #include <utility>
 
+#include "absl/strings/cord.h"
+#include "absl/strings/str_cat.h"
 #include "base/check.h"
 #include "base/status_macros.h"
+#include "model/errors.h"
+#include "model/expression/condition.h"
+#include "model/expression/projection.h"
+#include "pallet/wire/v1/error_details.pb.h"
+#include "service/operation.h"
 #include "service/throttling.h"
+#include "service/wire.h"
 
 namespace pallet::service {
 namespace {
 
+using model::ItemView;
+using model::expression::Expression;
+
+// "The conditional request failed", with the item if it was asked for.
+absl::Status ConditionFailed(const ItemCondition& condition,
+                             absl::string_view item) {
+  absl::Status status = model::MakeError(model::Reason::kConditionalCheckFailed,
+                                         "The conditional request failed");
+  if (!condition.return_item || item.empty()) return status;
+  // A pallet.v1.ConditionalCheckFailure, whose item is bytes to us.
+  std::string detail;
+  AppendField(wire::ConditionalCheckFailure::kItemFieldNumber, item, &detail);
+  status.SetPayload(
+      absl::StrCat(kDetailPrefix, "pallet.v1.ConditionalCheckFailure"),
+      absl::Cord(std::move(detail)));
+  return status;
+}
+
+// The new item; nullopt if there is none.
+absl::StatusOr<std::optional<model::CanonicalItem>> Updated(
+    const ItemUpdate& update, std::optional<ItemView> old) {
+  const ItemView key(update.key_item);
+  if (update.expression.has_value()) {
+    return model::expression::ApplyUpdate(*update.expression, update.language,
+                                          old, key);
+  }
+  return model::expression::ApplyNothing(old, key);
+}
+
+std::optional<std::string> Whole(absl::string_view item) {
+  if (item.empty()) return std::nullopt;
+  return std::string(item);
+}
+
+// The paths that the update names.
+std::optional<std::string> Touched(const ItemUpdate& update,
+                                   absl::string_view item) {
+  if (item.empty() || !update.expression.has_value()) return std::nullopt;
+  std::string part = model::expression::Project(
+      update.expression->tree->targets, ItemView(item));
+  if (part.empty()) return std::nullopt;
+  return part;
+}
+
+// Either item is empty if it is not there.
+std::optional<std::string> Returned(const ItemChange& change,
+                                    absl::string_view old_item,
+                                    absl::string_view new_item) {
+  switch (change.returned) {
+    case ReturnedItem::kNone:
+      return std::nullopt;
+    case ReturnedItem::kOld:
+      return Whole(old_item);
+    case ReturnedItem::kNew:
+      return Whole(new_item);
+    case ReturnedItem::kUpdatedOld:
+      return Touched(*change.update, old_item);
+    case ReturnedItem::kUpdatedNew:
+      return Touched(*change.update, new_item);
+  }
+  return std::nullopt;
+}
+
+// `table` is null if nothing depends on it.
 absl::StatusOr<ItemOutcome> Apply(const cluster::Table* table,
                                   const ItemChange& change,
                                   storage::WriteContext& context) {
   ItemOutcome outcome;
   ASSIGN_OR_RETURN(const std::optional<storage::RowView> old,
                    context.Get(change.row_key));
+  absl::string_view old_item;
   if (old.has_value()) {
     outcome.old_size = old->item_size;
-    if (change.keep_old) outcome.old_item = std::string(old->item);
+    old_item = old->item;
   }
-  if (change.item.has_value()) {
-    outcome.new_size = change.item->size;
-    context.Put(change.row_key, change.item->bytes,
-                static_cast<uint32_t>(change.item->size));
+  if (change.condition != nullptr &&
+      !model::expression::Matches(change.condition->expression,
+                                  ItemView(old_item))) {
+    // It is charged all the same.
+    if (table != nullptr) {
+      Charge(*table, UnitKind::kWrite, WriteUnits(outcome.old_size, 0));
+    }
+    return ConditionFailed(*change.condition, old_item);
+  }
+  std::optional<model::CanonicalItem> updated;
+  if (change.update != nullptr) {
+    ASSIGN_OR_RETURN(
+        updated, Updated(*change.update, old.has_value()
+                                             ? std::optional(ItemView(old_item))
+                                             : std::nullopt));
+  }
+  if (updated.has_value() && table != nullptr) {
+    RETURN_IF_ERROR(
+        CheckIndexKeys(*table, updated->bytes, model::IndexKeyUse::kUpdate));
+  }
+  const std::optional<model::CanonicalItem>& item =
+      change.update != nullptr ? updated : change.item;
+  outcome.returned = Returned(
+      change, old_item,
+      item.has_value() ? absl::string_view(item->bytes) : absl::string_view());
+  if (item.has_value()) {
+    outcome.new_size = item->size;
+    context.Put(change.row_key, item->bytes, static_cast<uint32_t>(item->size));
   } else if (old.has_value()) {
     context.Delete(change.row_key);
   }
@@ -31,13 +128,18 @@ absl::StatusOr<ItemOutcome> Apply(const cluster::Table* table,
   if (table != nullptr) {
     std::optional<ItemImage> before, after;
     if (old.has_value()) before = {old->item, old->item_size};
-    if (change.item.has_value()) {
-      after = {change.item->bytes, change.item->size};
-    }
+    if (item.has_value()) after = {item->bytes, item->size};
     WriteIndexRows(*table, change.row_key, before, after, context,
                    &outcome.units);
   }
   return outcome;
+}
+
+// What the values of an expression hold.
+size_t ByteSize(const Expression& expression) {
+  size_t size = 0;
+  for (const auto& value : expression.values) size += value->size();
+  return size;
 }
 
 }  // namespace
@@ -59,6 +161,12 @@ size_t ItemWrite::byte_size() const {
   for (const ItemChange& change : changes_) {
     size += change.row_key.size();
     if (change.item.has_value()) size += change.item->bytes.size();
+    if (change.condition != nullptr) {
+      size += ByteSize(change.condition->expression);
+    }
+    if (change.update != nullptr && change.update->expression.has_value()) {
+      size += ByteSize(*change.update->expression);
+    }
   }
   return size;
 }

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,6 +19,8 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "cluster/partition_map.h"
+#include "model/expression/ast.h"
+#include "model/expression/update.h"
 #include "model/item_codec.h"
 #include "service/handlers/index_rows.h"
 #include "service/operation.h"
@@ -25,16 +28,36 @@
 
 namespace pallet::service {
 
+// What an item must meet before it is changed.
+struct ItemCondition {
+  model::expression::Expression expression;
+  bool return_item = false;  // as a detail of the error, if it fails
+};
+
+// How an item is made out of what it was.
+struct ItemUpdate {
+  // nullopt: nothing changes but that the item is there.
+  std::optional<model::expression::Expression> expression;
+  model::expression::UpdateLanguage language =
+      model::expression::UpdateLanguage::kExpression;
+  std::string key_item;  // canonical; of a new item
+};
+
+// What an answer has of the item.
+enum class ReturnedItem { kNone, kOld, kNew, kUpdatedOld, kUpdatedNew };
+
 // What becomes of one item.
 struct ItemChange {
   std::string row_key;
-  std::optional<model::CanonicalItem> item;  // nullopt: deleted
-  bool keep_old = false;                     // for ReturnValues
+  std::optional<model::CanonicalItem> item;  // nullopt: updated or deleted
+  ReturnedItem returned = ReturnedItem::kNone;
+  std::unique_ptr<const ItemCondition> condition = {};  // null: none
+  std::unique_ptr<const ItemUpdate> update = {};        // null: put or deleted
 };
 
 // What it was. Sizes by DynamoDB's rule; 0 for an item that is not there.
 struct ItemOutcome {
-  std::optional<std::string> old_item;  // if keep_old and there was one
+  std::optional<std::string> returned;  // if asked for and not nothing
   uint64_t old_size = 0;
   uint64_t new_size = 0;
   UnitsByArm units;  // that the write took

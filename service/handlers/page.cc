@@ -8,6 +8,8 @@
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "model/errors.h"
+#include "model/expression/condition.h"
+#include "model/expression/projection.h"
 #include "model/item_view.h"
 #include "service/capacity.h"
 #include "service/wire.h"
@@ -67,20 +69,39 @@ class PageReader {
  private:
   absl::Status Take(absl::string_view row_key, const storage::RowView& row,
                     storage::ReadTransaction& transaction) {
-    ++page_.count;
+    ++page_.evaluated;
     page_.size += row.item_size;
     absl::string_view item = row.item;
     if (options_.items_of.has_value()) {
       ASSIGN_OR_RETURN(item, Fetch(row_key, row, transaction));
     }
-    if (options_.with_items) AppendField(kItemsField, item, &page_.items);
-    if (page_.count < options_.limit &&
+    if (Passes(item)) {
+      ++page_.count;
+      if (options_.with_items) AppendItem(item);
+    }
+    if (page_.evaluated < options_.limit &&
         page_.size + page_.fetched_size < kPageBytes) {
       return absl::OkStatus();
     }
     ASSIGN_OR_RETURN(std::string key_item, KeyItemOf(row));
     page_.last = Page::Last{std::string(row_key), std::move(key_item)};
     return absl::OkStatus();
+  }
+
+  bool Passes(absl::string_view item) const {
+    return options_.filter == nullptr ||
+           model::expression::Matches(*options_.filter, model::ItemView(item));
+  }
+
+  void AppendItem(absl::string_view item) {
+    if (options_.projection == nullptr) {
+      AppendField(kItemsField, item, &page_.items);
+    } else {
+      AppendField(kItemsField,
+                  model::expression::Project(*options_.projection,
+                                             model::ItemView(item)),
+                  &page_.items);
+    }
   }
 
   // The item that an entry stands for. The view lives as long as the read.

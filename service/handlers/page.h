@@ -3,6 +3,8 @@
 // Pages: rows in key order, spliced into a response until 1 MB of them has been
 // evaluated or a limit is met. Query, Scan and their streams read with this.
 //
+// The limits count items before the filter and before the projection.
+//
 // Invariants: (1) The item that crosses 1 MB is in the page. (2) A full page
 // knows its last key, also when nothing is behind it. (3) A page that is not
 // full has read its walk to the end.
@@ -19,6 +21,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "cluster/partition_host.h"
+#include "model/expression/ast.h"
 #include "model/key.h"
 #include "model/local_index.h"
 
@@ -55,13 +58,17 @@ struct PageOptions {
   bool with_items = true;                               // false: only counted
   int64_t limit = std::numeric_limits<int64_t>::max();  // evaluated items
   size_t reserve = 0;  // how many bytes of items to expect
+  // Borrowed; null: all items, whole.
+  const model::expression::Expression* filter = nullptr;
+  const model::expression::PathTree* projection = nullptr;
 };
 
 struct Page {
   // Encoded fields of number kItemsField.
   std::string items;
-  int32_t count = 0;  // evaluated; nothing is filtered yet
-  uint64_t size = 0;  // of what was evaluated, by DynamoDB's rule
+  int32_t count = 0;      // that passed the filter
+  int32_t evaluated = 0;  // with those that did not
+  uint64_t size = 0;      // of what was evaluated, by DynamoDB's rule
   // Of items behind entries: their number of 4 KB, each rounded up, and their
   // size; both beside `size`.
   uint64_t fetched_blocks = 0;

@@ -14,14 +14,16 @@
 namespace pallet::service {
 namespace {
 
-absl::StatusOr<model::CanonicalItem> ItemOf(
-    const wire::PutItemRequest& request) {
+absl::Status CheckConstraints(const wire::PutItemRequest& request) {
   model::Constraints constraints;
   CheckPresent(request.has_item(), "item", &constraints);
   CheckWriteEnums(request, &constraints);
   RETURN_IF_ERROR(constraints.ToStatus());
-  RETURN_IF_ERROR(CheckReturnValuesOfPutOrDelete(request.return_values()));
+  return CheckReturnValuesOfPutOrDelete(request.return_values());
+}
 
+absl::StatusOr<model::CanonicalItem> ItemOf(
+    const wire::PutItemRequest& request) {
   absl::StatusOr<model::CanonicalItem> item =
       model::CanonicalizeItem(request.item());
   RETURN_IF_ERROR(model::WithEnvelope(item.status()));
@@ -33,12 +35,19 @@ absl::Status PutItem(const Router& router, const wire::PutItemRequest& request,
                      const CallContext& context, Reply* reply) {
   ASSIGN_OR_RETURN(const std::string name,
                    TableOfItemRequest(PALLET_OPTIONAL(request, table_name)));
+  RETURN_IF_ERROR(CheckConstraints(request));
+  absl::StatusOr<ItemLanguage> language =
+      ParseItemLanguage(LanguageOf(request));
+  RETURN_IF_ERROR(model::WithEnvelope(language.status()));
   ASSIGN_OR_RETURN(model::CanonicalItem item, ItemOf(request));
   ASSIGN_OR_RETURN(const cluster::TablePtr table, router.Find(name));
   ASSIGN_OR_RETURN(Row row, router.RowOfItem(*table, item.bytes));
+  RETURN_IF_ERROR(language->CheckAgainst(*table));
   RETURN_IF_ERROR(CheckIndexKeys(*table, item.bytes, model::IndexKeyUse::kPut));
-  return SubmitSingleWrite(router, table, std::move(row), std::move(item),
-                           request, context, reply);
+  SingleWrite write =
+      MakeSingleWrite(request, table, std::move(row), &*language);
+  write.change.item = std::move(item);
+  return SubmitSingleWrite(router, std::move(write), context, reply);
 }
 
 }  // namespace

@@ -3,7 +3,6 @@
 // Query and StreamQuery: a part of one item collection, in sort key order,
 // either way.
 #include "model/expression/key_condition.h"
-#include "model/expression/placeholders.h"
 #include "model/item_codec.h"
 #include "pallet/wire/v1/query.pb.h"
 #include "service/handlers/handler.h"
@@ -35,22 +34,17 @@ absl::Status CheckConstraints(const wire::QueryRequest& request) {
 }
 
 // Parsed and checked as far as that goes without the table.
-absl::StatusOr<model::KeyConditionExpression> ParseCondition(
-    const wire::QueryRequest& request) {
-  ASSIGN_OR_RETURN(model::expression::Placeholders placeholders,
-                   model::expression::Placeholders::Create(
-                       request.expression_attribute_names(),
-                       request.expression_attribute_values()));
-  if (!request.has_key_condition_expression()) {
+absl::StatusOr<ItemLanguage> Parse(const wire::QueryRequest& request) {
+  const LanguageParameters parameters = LanguageOf(request);
+  RETURN_IF_ERROR(model::WithEnvelope(
+      CheckSelect(request.select(), request.has_index_name(), parameters)));
+  ASSIGN_OR_RETURN(ItemLanguage language, ParseItemLanguage(parameters));
+  if (!language.key_condition.has_value()) {
     return model::ValidationError(
         "Either the KeyConditions or KeyConditionExpression parameter must be "
         "specified in the request.");
   }
-  ASSIGN_OR_RETURN(model::KeyConditionExpression condition,
-                   model::KeyConditionExpression::Parse(
-                       request.key_condition_expression(), placeholders));
-  RETURN_IF_ERROR(placeholders.CheckAllUsed());
-  return condition;
+  return language;
 }
 
 // Narrows the collection's range to what the sort condition leaves. `prefix` is
@@ -124,9 +118,7 @@ absl::StatusOr<ItemPages> Plan(const Router& router,
   ASSIGN_OR_RETURN(const std::string name,
                    TableOfItemRequest(PALLET_OPTIONAL(request, table_name)));
   RETURN_IF_ERROR(CheckConstraints(request));
-  RETURN_IF_ERROR(CheckSelect(request.select(), request.has_index_name()));
-  ASSIGN_OR_RETURN(const model::KeyConditionExpression expression,
-                   ParseCondition(request));
+  ASSIGN_OR_RETURN(ItemLanguage language, Parse(request));
   model::CanonicalItem start_key;
   if (request.has_exclusive_start_key()) {
     ASSIGN_OR_RETURN(start_key,
@@ -140,7 +132,9 @@ absl::StatusOr<ItemPages> Plan(const Router& router,
                    SourceOf(table, PALLET_OPTIONAL(request, index_name)));
   pages.index = source.index;
   ASSIGN_OR_RETURN(const model::KeyCondition condition,
-                   expression.Bind(*source.key));
+                   language.key_condition->Bind(*source.key));
+  RETURN_IF_ERROR(language.CheckAgainst(table));
+  RETURN_IF_ERROR(CheckQueryFilter(language, *source.key));
   pages.walk =
       WalkOf(router, table, source.keyspace, condition,
              !request.has_scan_index_forward() || request.scan_index_forward());
@@ -148,7 +142,7 @@ absl::StatusOr<ItemPages> Plan(const Router& router,
     ASSIGN_OR_RETURN(pages.after, StartOf(router, table, source, condition,
                                           model::ItemView(start_key.bytes)));
   }
-  FillChoices(request, &pages);
+  FillChoices(request, std::move(language), &pages);
   return pages;
 }
 

@@ -131,8 +131,11 @@ absl::StatusOr<ItemPages> Plan(const Router& router,
   ASSIGN_OR_RETURN(const std::string name,
                    TableOfItemRequest(PALLET_OPTIONAL(request, table_name)));
   RETURN_IF_ERROR(CheckConstraints(request));
-  RETURN_IF_ERROR(CheckSelect(request.select(), request.has_index_name()));
+  const LanguageParameters parameters = LanguageOf(request);
+  RETURN_IF_ERROR(
+      CheckSelect(request.select(), request.has_index_name(), parameters));
   RETURN_IF_ERROR(CheckSegments(request));
+  ASSIGN_OR_RETURN(ItemLanguage language, ParseItemLanguage(parameters));
   model::CanonicalItem start_key;
   if (request.has_exclusive_start_key()) {
     ASSIGN_OR_RETURN(start_key,
@@ -145,13 +148,14 @@ absl::StatusOr<ItemPages> Plan(const Router& router,
   ASSIGN_OR_RETURN(
       const RowSource source,
       SourceOf(*pages.table, PALLET_OPTIONAL(request, index_name)));
+  RETURN_IF_ERROR(language.CheckAgainst(*pages.table));
   pages.index = source.index;
   pages.walk = WalkOf(*pages.table, source.keyspace, hashes);
   if (request.has_exclusive_start_key()) {
     ASSIGN_OR_RETURN(pages.after, StartOf(router, *pages.table, source, request,
                                           hashes, start_key));
   }
-  FillChoices(request, &pages);
+  FillChoices(request, std::move(language), &pages);
   return pages;
 }
 

@@ -10,22 +10,27 @@
 namespace pallet::service {
 namespace {
 
-// PutItemResponse and DeleteItemResponse are the same on the wire.
+// The three responses are the same on the wire.
 using Response = wire::PutItemResponse;
 static_assert(int{Response::kAttributesFieldNumber} ==
               int{wire::DeleteItemResponse::kAttributesFieldNumber});
 static_assert(int{Response::kConsumedCapacityFieldNumber} ==
               int{wire::DeleteItemResponse::kConsumedCapacityFieldNumber});
+static_assert(int{Response::kAttributesFieldNumber} ==
+              int{wire::UpdateItemResponse::kAttributesFieldNumber});
+static_assert(int{Response::kConsumedCapacityFieldNumber} ==
+              int{wire::UpdateItemResponse::kConsumedCapacityFieldNumber});
 
-std::string EncodeResponse(const SingleWriteAnswer& answer,
+std::string EncodeResponse(wire::ReturnConsumedCapacity capacity,
+                           absl::string_view table_name,
                            const ItemOutcome& outcome) {
   std::string encoded;
-  if (outcome.old_item.has_value()) {
-    AppendField(Response::kAttributesFieldNumber, *outcome.old_item, &encoded);
+  if (outcome.returned.has_value()) {
+    AppendField(Response::kAttributesFieldNumber, *outcome.returned, &encoded);
   }
-  if (WantsCapacity(answer.capacity)) {
+  if (WantsCapacity(capacity)) {
     Response rest;
-    FillConsumedCapacity(answer.capacity, answer.table_name, outcome.units,
+    FillConsumedCapacity(capacity, table_name, outcome.units,
                          rest.mutable_consumed_capacity());
     AppendMessage(rest, &encoded);
   }
@@ -40,25 +45,39 @@ absl::Status CheckReturnValuesOfPutOrDelete(wire::ReturnValue choice) {
       "ReturnValues can only be ALL_OLD or NONE"));
 }
 
-absl::Status SubmitSingleWrite(const Router& router,
-                               const cluster::TablePtr& table, Row row,
-                               std::optional<model::CanonicalItem> item,
-                               SingleWriteAnswer answer,
+ReturnedItem ReturnedOf(wire::ReturnValue choice) {
+  switch (choice) {
+    case wire::RETURN_VALUE_ALL_OLD:
+      return ReturnedItem::kOld;
+    case wire::RETURN_VALUE_ALL_NEW:
+      return ReturnedItem::kNew;
+    case wire::RETURN_VALUE_UPDATED_OLD:
+      return ReturnedItem::kUpdatedOld;
+    case wire::RETURN_VALUE_UPDATED_NEW:
+      return ReturnedItem::kUpdatedNew;
+    default:
+      return ReturnedItem::kNone;
+  }
+}
+
+absl::Status SubmitSingleWrite(const Router& router, SingleWrite write,
                                const CallContext& context, Reply* reply) {
-  RETURN_IF_ERROR(Admit(*table, UnitKind::kWrite));
+  RETURN_IF_ERROR(Admit(*write.table, UnitKind::kWrite));
   // Shared because a write that is refused takes what it holds with it.
   auto shared_reply = std::make_shared<Reply>(std::move(*reply));
   ItemWrite::Changes changes;
-  changes.push_back(
-      ItemChange{std::move(row.key), std::move(item), answer.return_old});
+  changes.push_back(std::move(write.change));
+  changes.back().row_key = std::move(write.row.key);
   absl::Status status = router.host().Submit(
-      *row.partition,
+      *write.row.partition,
       std::make_unique<ItemWrite>(
-          table, row.partition->id, std::move(changes), context,
-          [shared_reply, answer = std::move(answer)](
+          write.table, write.row.partition->id, std::move(changes), context,
+          [shared_reply, capacity = write.capacity,
+           table_name = std::move(write.table_name)](
               const absl::Status& decided, ItemWrite::Outcomes outcomes) {
             if (!decided.ok()) return (*shared_reply)(decided);
-            (*shared_reply)(EncodeResponse(answer, outcomes.front()));
+            (*shared_reply)(
+                EncodeResponse(capacity, table_name, outcomes.front()));
           }));
   if (!status.ok()) *reply = std::move(*shared_reply);
   return status;

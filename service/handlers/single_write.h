@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What PutItem and DeleteItem share: their choices of what to return, and the
-// way of one item to the store and back.
+// What PutItem, UpdateItem and DeleteItem share: their choices of what to
+// return, and the way of one item to the store and back.
 #pragma once
 
 #include <memory>
-#include <optional>
 #include <string>
 #include <utility>
 
 #include "absl/status/status.h"
-#include "model/item_codec.h"
 #include "pallet/wire/v1/item.pb.h"
+#include "service/handlers/item_language.h"
 #include "service/handlers/item_write.h"
 #include "service/operation.h"
 #include "service/router.h"
@@ -26,40 +25,50 @@ void CheckWriteEnums(const Request& request, model::Constraints* constraints) {
   CheckEnum(EnumRule::kReturnConsumedCapacity,
             request.return_consumed_capacity(), "returnConsumedCapacity",
             constraints);
+  CheckEnum(EnumRule::kReturnValuesOnConditionCheckFailure,
+            request.return_values_on_condition_check_failure(),
+            "returnValuesOnConditionCheckFailure", constraints);
 }
 
 // NONE and ALL_OLD only.
 absl::Status CheckReturnValuesOfPutOrDelete(wire::v1::ReturnValue choice);
 
-// What goes into the response, and how it is told.
-struct SingleWriteAnswer {
-  bool return_old = false;
+ReturnedItem ReturnedOf(wire::v1::ReturnValue choice);
+
+// One write and how it is told.
+struct SingleWrite {
+  cluster::TablePtr table;
+  Row row;
+  ItemChange change;  // all but the row's key
   wire::v1::ReturnConsumedCapacity capacity =
       wire::v1::RETURN_CONSUMED_CAPACITY_UNSPECIFIED;
   std::string table_name;  // as the request has it
 };
 
-// Hands the write to the row's partition; `item` nullopt deletes. If this
-// returns OK the reply will be called with the encoded response, and *reply is
-// taken; otherwise it is not.
-absl::Status SubmitSingleWrite(const Router& router,
-                               const cluster::TablePtr& table, Row row,
-                               std::optional<model::CanonicalItem> item,
-                               SingleWriteAnswer answer,
-                               const CallContext& context, Reply* reply);
-
+// The write that a request asks for, but for what becomes of the item.
+// `language` is of the request, and is taken.
 template <typename Request>
-absl::Status SubmitSingleWrite(const Router& router,
-                               const cluster::TablePtr& table, Row row,
-                               std::optional<model::CanonicalItem> item,
-                               const Request& request,
-                               const CallContext& context, Reply* reply) {
-  return SubmitSingleWrite(
-      router, table, std::move(row), std::move(item),
-      SingleWriteAnswer{
-          request.return_values() == wire::v1::RETURN_VALUE_ALL_OLD,
-          request.return_consumed_capacity(), request.table_name()},
-      context, reply);
+SingleWrite MakeSingleWrite(const Request& request, cluster::TablePtr table,
+                            Row row, ItemLanguage* language) {
+  SingleWrite write;
+  write.table = std::move(table);
+  write.row = std::move(row);
+  write.capacity = request.return_consumed_capacity();
+  write.table_name = request.table_name();
+  write.change.returned = ReturnedOf(request.return_values());
+  if (language->condition.has_value()) {
+    write.change.condition =
+        std::make_unique<const ItemCondition>(ItemCondition{
+            *std::move(language->condition),
+            request.return_values_on_condition_check_failure() ==
+                wire::v1::RETURN_VALUES_ON_CONDITION_CHECK_FAILURE_ALL_OLD});
+  }
+  return write;
 }
+
+// Hands the write to the row's partition. If this returns OK the reply will be
+// called with the encoded response, and *reply is taken; otherwise it is not.
+absl::Status SubmitSingleWrite(const Router& router, SingleWrite write,
+                               const CallContext& context, Reply* reply);
 
 }  // namespace pallet::service

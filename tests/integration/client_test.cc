@@ -126,6 +126,34 @@ TEST_P(ClientNodeTest, Example) {
             std::nullopt);
 }
 
+TEST_P(ClientNodeTest, UpdatesAndConditions) {
+  const Item key{{"country", "DE"}, {"name", "Ulm"}};
+  UpdateItemRequest count{.table = kTable,
+                          .key = key,
+                          .update = "ADD visits :one",
+                          .returned = ReturnedItem::kUpdatedNew,
+                          .values = {{":one", 1}}};
+  ASSERT_TRUE(client_->UpdateItem(count).ok());
+  const auto second = client_->UpdateItem(count);
+  ASSERT_TRUE(second.ok()) << second.status();
+  EXPECT_EQ(second->item, (Item{{"visits", 2}}));
+
+  count.condition = "visits < :one";
+  count.return_item_on_failure = true;
+  const auto third = client_->UpdateItem(count);
+  EXPECT_EQ(model::ReasonOf(third.status()),
+            model::Reason::kConditionalCheckFailed);
+  EXPECT_EQ(FailedItem(third.status()), Item(key).Set("visits", 2));
+
+  const auto page = client_->Scan({.table = kTable,
+                                   .filter = "visits = :two",
+                                   .projection = "visits",
+                                   .values = {{":two", 2}}});
+  ASSERT_TRUE(page.ok()) << page.status();
+  EXPECT_EQ(page->items, (std::vector<Item>{{{"visits", 2}}}));
+  EXPECT_EQ(page->count, 1);
+}
+
 TEST_P(ClientNodeTest, RangesReadAllPagesInOrder) {
   // 1,000 items of 3 KB each are more than two pages of 1 MB.
   PutPlaces(1500, 3000);
@@ -274,6 +302,11 @@ TEST_P(ClientNodeTest, TheToolLoadsAndExports) {
       absl::StrCat(pallet, "get places --key ",
                    R"('{"country":"DE","name":"Berlin"}')", " > ", dir,
                    "/got.json"),
+      absl::StrCat(pallet, "update places 'SET #n = #n + :n' --key ",
+                   R"('{"country":"DE","name":"Berlin"}' --values '{":n":5}')",
+                   R"( --names '{"#n":"number"}')",
+                   " --if '#n < :n' --return updated-new > ", dir,
+                   "/updated.json"),
       absl::StrCat(pallet, "delete places --key ",
                    R"('{"country":"DE","name":"Berlin"}')"),
       absl::StrCat(pallet, "tables describe places > /dev/null")};
@@ -283,6 +316,8 @@ TEST_P(ClientNodeTest, TheToolLoadsAndExports) {
   EXPECT_EQ(Lines(dir + "/got.json"),
             (std::multiset<std::string>{
                 R"({"country":"DE","name":"Berlin","number":1})"}));
+  EXPECT_EQ(Lines(dir + "/updated.json"),
+            (std::multiset<std::string>{R"({"number":6})"}));
   EXPECT_EQ(Lines(dir + "/out.jsonl"),
             (std::multiset<std::string>{
                 R"({"country":"DE","name":"Berlin","number":1})",

@@ -41,6 +41,24 @@ TEST(MockConnectionTest, Example) {
   EXPECT_EQ(mock->Calls<GetItemRequest>(), 1u);
 }
 
+TEST(MockConnectionTest, AnswersUpdates) {
+  auto mock = std::make_shared<MockConnection>();
+  mock->On<UpdateItemRequest>([](const UpdateItemRequest& request)
+                                  -> absl::StatusOr<UpdateItemResponse> {
+    if (request.condition == "no") {
+      return model::MakeError(model::Reason::kConditionalCheckFailed, "no");
+    }
+    return UpdateItemResponse{.item = request.values};
+  });
+  Client client(mock);
+  const auto response = client.UpdateItem(
+      {.table = "t", .key = {{"k", 1}}, .values = {{":v", 1}}});
+  ASSERT_TRUE(response.ok());
+  EXPECT_EQ(response->item, (Item{{":v", 1}}));
+  EXPECT_EQ(model::ReasonOf(client.UpdateItem({.condition = "no"}).status()),
+            model::Reason::kConditionalCheckFailed);
+}
+
 TEST(MockConnectionTest, WhatItWasNotToldFailsByName) {
   Client client(std::make_shared<MockConnection>());
   const absl::Status status = client.DeleteTable({.table = "t"}).status();

@@ -131,18 +131,17 @@ TEST(NotBuiltTest, EachFieldOfEachRequestIsBuiltOrRefusedByName) {
                           "BatchWriteItemRequest.request_items.requests."
                           "put_request.item",
                           "StreamScanRequest.scan.segment"}));
-  EXPECT_THAT(built, ::testing::Not(::testing::Contains(
-                         "GetItemRequest.projection_expression")));
+  EXPECT_THAT(built,
+              ::testing::Not(::testing::Contains("GetItemRequest.freshness")));
 }
 
 TEST(NotBuiltTest, UnbuiltFieldsAreRefusedByTheirPathEvenDeepInside) {
-  wire::v1::BatchGetItemRequest request;
-  (*request.mutable_request_items())["places"].set_projection_expression("a");
+  wire::v1::StreamQueryRequest request;
+  request.mutable_query()->mutable_freshness()->set_strong(true);
   const absl::Status status =
       BuiltFields(request.GetDescriptor()).Check(request);
   EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented);
-  EXPECT_THAT(std::string(status.message()),
-              HasSubstr("request_items[places].projection_expression"));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("query.freshness"));
 }
 
 TEST(NotBuiltTest, FieldsOfALaterContractAreRefusedByNumber) {
@@ -166,8 +165,8 @@ TEST(NotBuiltTest, ABuiltFieldOfAnotherWireTypeIsAnUnknownOne) {
 }
 
 TEST(NotBuiltTest, AnEmptyTextThatIsSetIsRefusedToo) {
-  wire::v1::GetItemRequest request;
-  request.set_projection_expression("");
+  wire::v1::PutItemRequest request;
+  request.set_client_request_token("");
   EXPECT_FALSE(BuiltFields(request.GetDescriptor()).Check(request).ok());
 }
 

@@ -191,13 +191,11 @@ TEST_F(ItemTest, RefusalsComeInDynamoDbsOrder) {
 }
 
 TEST_F(ItemTest, UnbuiltFieldsAreRefusedAndNothingIsDone) {
-  EXPECT_THAT(PutMore(Plain("a"), "condition_expression: 'a = b'"),
-              HasSubstr("NOT_BUILT: The field condition_expression"));
   EXPECT_THAT(PutMore(Plain("a"), "client_request_token: 't'"),
               HasSubstr("NOT_BUILT: The field client_request_token"));
   EXPECT_EQ(Get("plain", Plain("a")), "");
-  EXPECT_THAT(Get("plain", Plain("a"), "projection_expression: 'a'"),
-              HasSubstr("NOT_BUILT: The field projection_expression"));
+  EXPECT_THAT(Get("plain", Plain("a"), "freshness { strong: true }"),
+              HasSubstr("NOT_BUILT: The field freshness"));
 }
 
 TEST_F(ItemTest, BytesThatAreNoMessageAreRefused) {

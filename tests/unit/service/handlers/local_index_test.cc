@@ -491,5 +491,52 @@ TEST_F(LocalIndexTest, MembersOfIndexesAreConstrained) {
             "ProjectionType: null");
 }
 
+TEST_F(LocalIndexTest, UpdatesMoveEntriesOrAreRefused) {
+  const auto update = [&](absl::string_view expression,
+                          absl::string_view value) {
+    return Call("UpdateItem",
+                absl::StrCat("table_name: 'places' key {", Pair("a", 1),
+                             "} update_expression: '", expression,
+                             "' expression_attribute_values { key: ':v' "
+                             "value { ",
+                             value, " } }"));
+  };
+  EXPECT_EQ(update("SET score = :v", "n: '7'"), "");
+  EXPECT_THAT(Found("by-score", ByPk("a")), ElementsAre("1"));
+  EXPECT_EQ(CountsOf("by-score"), "1 of 14");
+  EXPECT_EQ(update("SET x = :v REMOVE score", "n: '7'"), "");
+  EXPECT_EQ(CountsOf("by-score"), "0 of 0");
+  EXPECT_EQ(update("SET score = :v", "s: '7'"),
+            "VALIDATION: The update expression attempted to update the "
+            "secondary index key to unsupported type");
+  EXPECT_EQ(update("SET score.x = :v", "n: '7'"),
+            "VALIDATION: Key attributes must be scalars; list random access "
+            "'[]' and map lookup '.' are not allowed: IndexKey: score");
+}
+
+TEST_F(LocalIndexTest, FiltersAndProjectionsLookAtEntries) {
+  Put("places", Pair("a", 1) + N("score", "7") + S("z", "3"));
+  Put("places", Pair("a", 2) + N("score", "8") + S("z", "4"));
+  const std::string more =
+      " expression_attribute_values { key: ':v' value { n: '1' } }";
+  EXPECT_EQ(Query("by-score", ByPk("a") + more +
+                                  "filter_expression: 'sk > :v' "
+                                  "projection_expression: 'score'"),
+            "items { attributes { key: \"score\" value { n: \"8\" } } } "
+            "count: 1 scanned_count: 2");
+  EXPECT_THAT(
+      Query("by-score", ByPk("a") + more + "filter_expression: 'score > :v'"),
+      HasSubstr("Filter Expression can only contain non-primary key "
+                "attributes: Primary key attribute: score"));
+  // What entries do not have is fetched, and taken.
+  EXPECT_EQ(
+      Query("by-score", ByPk("a") + "projection_expression: 'z' limit: 1"),
+      "items { attributes { key: \"z\" value { s: \"3\" } } } "
+      "count: 1 scanned_count: 1 last_evaluated_key { "
+      "attributes { key: \"pk\" value { s: \"a\" } } "
+      "attributes { key: \"score\" value { n: \"7\" } } "
+      "attributes { key: \"sk\" value { n: \"1\" } } }");
+}
+
 }  // namespace
 }  // namespace pallet::service
