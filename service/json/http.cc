@@ -11,7 +11,10 @@ void HttpRequest::AddHeader(absl::string_view name, absl::string_view value) {
   Range range;
   range.name_at = static_cast<uint32_t>(text_.size());
   range.name_size = static_cast<uint32_t>(name.size());
-  for (const char c : name) text_ += absl::ascii_tolower(c);
+  text_.append(name.data(), name.size());
+  for (size_t i = range.name_at; i < text_.size(); ++i) {
+    text_[i] = absl::ascii_tolower(text_[i]);
+  }
   range.value_at = static_cast<uint32_t>(text_.size());
   range.value_size = static_cast<uint32_t>(value.size());
   text_.append(value.data(), value.size());

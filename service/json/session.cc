@@ -139,13 +139,14 @@ const std::string& Worker::date() {
 }
 
 void Worker::AppendRequestId(std::string* out) {
-  constexpr char kAlphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
-  constexpr uint64_t kSize = sizeof(kAlphabet) - 1;
+  constexpr char kAlphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+  char id[kRequestIdSize];
   uint64_t bits = 0;
-  for (size_t i = 0; i < kRequestIdSize; ++i, bits /= kSize) {
+  for (size_t i = 0; i < kRequestIdSize; ++i, bits >>= 5) {
     if (i % 12 == 0) bits = random_.Next();
-    *out += kAlphabet[bits % kSize];
+    id[i] = kAlphabet[bits & 31];
   }
+  out->append(id, sizeof(id));
 }
 
 Session::Session(Socket socket, Worker* worker)
