@@ -1,0 +1,221 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""boto3, unchanged: endpoint_url is the only difference from DynamoDB."""
+import gzip
+import hashlib
+import json
+import os
+import unittest
+import urllib.error
+import urllib.request
+from decimal import Decimal
+
+import boto3
+from boto3.dynamodb.conditions import Attr, Key
+from boto3.dynamodb.types import Binary
+from botocore.auth import SigV4Auth, SigV4QueryAuth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from botocore.exceptions import ClientError
+
+ENDPOINT = os.environ["DYNAMODB_ENDPOINT"]
+RESOURCE = boto3.resource("dynamodb", endpoint_url=ENDPOINT)
+CLIENT = RESOURCE.meta.client
+CREDENTIALS = Credentials(os.environ["AWS_ACCESS_KEY_ID"],
+                          os.environ["AWS_SECRET_ACCESS_KEY"])
+
+
+def raw(target, body, credentials=CREDENTIALS, **headers):
+    """A request of our own making, signed as botocore signs."""
+    request = AWSRequest("POST", ENDPOINT + "/", data=body, headers={
+        "Content-Type": "application/x-amz-json-1.0",
+        "X-Amz-Target": "DynamoDB_20120810." + target, **headers})
+    SigV4Auth(credentials, "dynamodb", "eu-central-1").add_auth(request)
+    return send(ENDPOINT + "/", body, dict(request.headers))
+
+
+def send(url, body, headers):
+    request = urllib.request.Request(url, data=body, headers=headers,
+                                     method="POST")
+    try:
+        with urllib.request.urlopen(request) as answer:
+            return answer.status, answer.headers, answer.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.headers, error.read()
+
+
+class PresigningAuth(SigV4QueryAuth):
+    """For a request whose body will be {}."""
+
+    def payload(self, request):
+        return hashlib.sha256(b"{}").hexdigest()
+
+
+class Boto3Test(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.table = RESOURCE.create_table(
+            TableName="Things", BillingMode="PAY_PER_REQUEST",
+            KeySchema=[{"AttributeName": "kind", "KeyType": "HASH"},
+                       {"AttributeName": "n", "KeyType": "RANGE"}],
+            AttributeDefinitions=[
+                {"AttributeName": "kind", "AttributeType": "S"},
+                {"AttributeName": "n", "AttributeType": "N"}])
+        cls.table.wait_until_exists()
+
+    def refusal(self, call, *arguments, **named):
+        with self.assertRaises(ClientError) as caught:
+            call(*arguments, **named)
+        return caught.exception
+
+    def test_every_type_comes_back_as_it_went(self):
+        item = {
+            "kind": "types", "n": Decimal("-0.5"), "text": "é\u2028\"\\\n\x00",
+            "empty": "", "big": Decimal("9" * 38), "small": Decimal("1E-130"),
+            "binary": Binary(bytes(range(256))), "yes": True, "nothing": None,
+            "strings": {"a", "b"}, "numbers": {Decimal(1), Decimal("2.5")},
+            "binaries": {Binary(b"x"), Binary(b"")},
+            "list": [1, "two", [None, {"deep": [{}]}]], "map": {"k": {}},
+        }
+        self.table.put_item(Item=item)
+        got = self.table.get_item(Key={"kind": "types", "n": Decimal("-0.50")},
+                                  ConsistentRead=True)["Item"]
+        self.assertEqual(got, item)
+
+    def test_what_is_not_there_has_no_item(self):
+        answer = self.table.get_item(Key={"kind": "no", "n": 1},
+                                     ReturnConsumedCapacity="TOTAL")
+        self.assertNotIn("Item", answer)
+        self.assertEqual(answer["ConsumedCapacity"],
+                         {"TableName": "Things", "CapacityUnits": 0.5})
+
+    def test_pages(self):
+        with self.table.batch_writer() as batch:
+            for n in range(130):
+                batch.put_item(Item={"kind": "page", "n": n, "pad": "x" * 100})
+        pages = CLIENT.get_paginator("query").paginate(
+            TableName="Things", KeyConditionExpression=Key("kind").eq("page"),
+            PaginationConfig={"PageSize": 40})
+        counts = [page["Count"] for page in pages]
+        self.assertEqual(sum(counts), 130)
+        self.assertEqual(counts[:3], [40, 40, 40])
+        backwards = self.table.query(
+            KeyConditionExpression=Key("kind").eq("page") & Key("n").gt(99),
+            ScanIndexForward=False, Limit=2)
+        self.assertEqual([item["n"] for item in backwards["Items"]], [129, 128])
+        self.assertEqual(backwards["LastEvaluatedKey"],
+                         {"kind": "page", "n": 128})
+        count = self.table.query(KeyConditionExpression=Key("kind").eq("page"),
+                                 Select="COUNT")
+        self.assertNotIn("Items", count)
+        segments = [self.table.scan(TotalSegments=3, Segment=s,
+                                    FilterExpression=Attr("kind").eq("page"))
+                    for s in range(3)]
+        self.assertEqual(sum(s["Count"] for s in segments), 130)
+
+    def test_conditions_say_what_they_failed_on(self):
+        key = {"kind": "condition", "n": 1}
+        self.table.put_item(Item={**key, "v": 1},
+                            ConditionExpression=Attr("kind").not_exists())
+        error = self.refusal(
+            self.table.put_item, Item={**key, "v": 2},
+            ConditionExpression=Attr("v").gt(5))
+        self.assertEqual(error.response["Error"]["Code"],
+                         "ConditionalCheckFailedException")
+        self.assertEqual(error.response["Error"]["Message"],
+                         "The conditional request failed")
+        status, _, body = raw("PutItem", json.dumps({
+            "TableName": "Things",
+            "Item": {"kind": {"S": "condition"}, "n": {"N": "1"}},
+            "ConditionExpression": "attribute_not_exists(kind)",
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}).encode())
+        self.assertEqual(status, 400)
+        self.assertEqual(json.loads(body)["Item"],
+                         {"kind": {"S": "condition"}, "n": {"N": "1"},
+                          "v": {"N": "1"}})
+
+    def test_updates(self):
+        key = {"kind": "update", "n": 1}
+        answer = self.table.update_item(
+            Key=key, UpdateExpression="SET a = :a ADD hits :one, tags :tags",
+            ExpressionAttributeValues={":a": {"b": [1]}, ":one": 1,
+                                       ":tags": {"x", "y"}},
+            ReturnValues="ALL_NEW")
+        self.assertEqual(answer["Attributes"], {
+            **key, "a": {"b": [1]}, "hits": 1, "tags": {"x", "y"}})
+        answer = self.table.update_item(
+            Key=key, UpdateExpression="SET a.b[0] = a.b[0] + :n REMOVE tags",
+            ExpressionAttributeValues={":n": 41}, ReturnValues="UPDATED_NEW")
+        self.assertEqual(answer["Attributes"], {"a": {"b": [42]}})
+
+    def test_errors_are_exceptions_by_name(self):
+        with self.assertRaises(CLIENT.exceptions.ResourceNotFoundException):
+            RESOURCE.Table("Nothing").get_item(Key={"a": 1})
+        error = self.refusal(self.table.get_item, Key={"kind": "x"})
+        self.assertEqual(error.response["Error"]["Code"], "ValidationException")
+        self.assertEqual(error.response["ResponseMetadata"]["HTTPStatusCode"],
+                         400)
+        self.assertEqual(len(error.response["ResponseMetadata"]["RequestId"]),
+                         52)
+        error = self.refusal(self.table.put_item, Item={"kind": "x", "n": 1},
+                             ReturnValues="SOME")
+        self.assertIn("Value 'SOME' at 'returnValues' failed to satisfy "
+                      "constraint: Member must satisfy enum value set: [",
+                      str(error))
+
+    def test_signatures(self):
+        self.assertEqual(raw("ListTables", b"{}")[0], 200)
+        status, _, body = raw("ListTables", b"{}", Credentials(
+            CREDENTIALS.access_key, "guess"))
+        self.assertEqual((status, json.loads(body)["__type"]),
+                         (400, "com.amazon.coral.service#"
+                               "InvalidSignatureException"))
+        self.assertIn(b"UnrecognizedClientException",
+                      raw("ListTables", b"{}", Credentials("NOBODY", "x"))[2])
+        self.assertIn(b"MissingAuthenticationTokenException",
+                      send(ENDPOINT, b"{}", {
+                          "Content-Type": "application/x-amz-json-1.0",
+                          "X-Amz-Target": "DynamoDB_20120810.ListTables"})[2])
+
+    def test_presigned_requests(self):
+        headers = {"Content-Type": "application/x-amz-json-1.0",
+                   "X-Amz-Target": "DynamoDB_20120810.ListTables"}
+        request = AWSRequest("POST", ENDPOINT + "/", headers=headers)
+        PresigningAuth(CREDENTIALS, "dynamodb", "eu-central-1",
+                       expires=60).add_auth(request)
+        url = request.url
+        status, _, body = send(url, b"{}", headers)
+        self.assertEqual(status, 200, body)
+        self.assertIn("Things", json.loads(body)["TableNames"])
+        headers["X-Amz-Target"] = "DynamoDB_20120810.DescribeLimits"
+        self.assertEqual(send(url, b"{}", headers)[0], 400)
+        headers["X-Amz-Target"] = "DynamoDB_20120810.ListTables"
+        self.assertEqual(send(url, b"{ }", headers)[0], 400)
+
+    def test_packed_both_ways(self):
+        body = gzip.compress(json.dumps({
+            "TableName": "Things", "Item": {
+                "kind": {"S": "packed"}, "n": {"N": "1"},
+                "pad": {"S": "x" * 10000}}}).encode())
+        self.assertEqual(raw("PutItem", body, **{"Content-Encoding": "gzip"})[0],
+                         200)
+        get = json.dumps({"TableName": "Things", "Key": {
+            "kind": {"S": "packed"}, "n": {"N": "1"}}}).encode()
+        status, headers, packed = raw("GetItem", get,
+                                      **{"Accept-Encoding": "gzip"})
+        self.assertEqual((status, headers["Content-Encoding"]), (200, "gzip"))
+        self.assertEqual(json.loads(gzip.decompress(packed))
+                         ["Item"]["pad"]["S"], "x" * 10000)
+
+    def test_large_items(self):
+        item = {"kind": "large", "n": 1, "pad": "x" * (409600 - 4 - 5 - 1 - 2 - 3)}
+        self.table.put_item(Item=item)
+        self.assertEqual(self.table.get_item(
+            Key={"kind": "large", "n": 1})["Item"], item)
+        item["pad"] += "x"
+        error = self.refusal(self.table.put_item, Item=item)
+        self.assertIn("Item size has exceeded", str(error))
+
+
+if __name__ == "__main__":
+    unittest.main()
