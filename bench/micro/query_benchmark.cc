@@ -17,7 +17,7 @@
 #include "benchmark/benchmark.h"
 #include "cluster/partition_host.h"
 #include "google/protobuf/text_format.h"
-#include "pallet/v1/table.pb.h"
+#include "pallet/v1/table_service.pb.h"
 #include "pallet/wire/v1/item.pb.h"
 #include "pallet/wire/v1/query.pb.h"
 #include "service/handlers/handlers.h"

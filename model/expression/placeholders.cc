@@ -6,6 +6,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "base/bytes.h"
 #include "base/status_macros.h"
 #include "model/errors.h"
 #include "model/item_codec.h"
@@ -91,6 +92,7 @@ absl::StatusOr<Placeholders> Placeholders::Create(std::vector<Entry> names,
                      kMaxPlaceholdersBytes, " bytes"));
   }
   Placeholders result;
+  result.name_bytes_ = TotalBytes(names);
   const auto fill = [](std::vector<Entry>& entries, auto check,
                        std::vector<Slot>& slots) -> absl::Status {
     Sort(entries);
@@ -105,6 +107,14 @@ absl::StatusOr<Placeholders> Placeholders::Create(std::vector<Entry> names,
   RETURN_IF_ERROR(fill(names, CheckedName, result.names_));
   RETURN_IF_ERROR(fill(values, CheckedValue, result.values_));
   return result;
+}
+
+void Placeholders::AppendNames(std::string* out) const {
+  AppendVarint(out, names_.size());
+  for (const Slot& name : names_) {
+    AppendBytes(out, name.placeholder);
+    AppendBytes(out, *name.content);
+  }
 }
 
 Placeholders::Slot* Placeholders::Find(std::vector<Slot>& slots,

@@ -47,6 +47,11 @@ class Placeholders {
   bool has_names() const { return !names_.empty(); }
   bool has_values() const { return !values_.empty(); }
 
+  // The names and their placeholders, so that equal bytes mean equal names and
+  // no two followed by a text are the same.
+  void AppendNames(std::string* out) const;
+  size_t name_bytes() const { return name_bytes_; }
+
   // The attribute name, or null. Marks it used.
   std::shared_ptr<const std::string> FindName(absl::string_view placeholder);
 
@@ -78,6 +83,7 @@ class Placeholders {
   static Slot* Find(std::vector<Slot>& slots, absl::string_view placeholder);
 
   std::vector<Slot> names_;   // sorted by placeholder
+  size_t name_bytes_ = 0;     // with their placeholders
   std::vector<Slot> values_;  // sorted by placeholder
 };
 

@@ -80,7 +80,7 @@ absl::Status CheckOneLanguage(const wire::BatchGetItemRequest& request) {
 
 // Everything before the tables are looked up.
 absl::StatusOr<std::vector<TableReads>> Parse(
-    const wire::BatchGetItemRequest& request) {
+    const wire::BatchGetItemRequest& request, ExpressionCache& cache) {
   std::vector<TableReads> tables;
   for (const auto& [name, reads] : request.request_items()) {
     TableReads& table = tables.emplace_back();
@@ -93,7 +93,7 @@ absl::StatusOr<std::vector<TableReads>> Parse(
   RETURN_IF_ERROR(CheckOneLanguage(request));
   for (TableReads& table : tables) {
     ASSIGN_OR_RETURN(table.language,
-                     ParseItemLanguage(LanguageOf(*table.request)));
+                     ParseItemLanguage(LanguageOf(*table.request), cache));
   }
   for (TableReads& table : tables) {
     for (const std::string& key : table.request->keys()) {
@@ -212,8 +212,9 @@ class BatchReader {
 };
 
 absl::StatusOr<std::string> BatchGetItem(
-    const Router& router, const wire::BatchGetItemRequest& request) {
-  ASSIGN_OR_RETURN(std::vector<TableReads> tables, Parse(request));
+    const Router& router, ExpressionCache& cache,
+    const wire::BatchGetItemRequest& request) {
+  ASSIGN_OR_RETURN(std::vector<TableReads> tables, Parse(request, cache));
   RETURN_IF_ERROR(Route(router, &tables));
   BatchReader reader(router, request);
   for (const TableReads& reads : tables) {
@@ -231,9 +232,9 @@ void RegisterBatchGetItem(const HandlerOptions& options,
       "BatchGetItem",
       Pooled<wire::BatchGetItemRequest>(
           options.read_pool,
-          [router = Router(options.host)](
+          [router = Router(options.host), cache = options.expressions](
               const wire::BatchGetItemRequest& request, const CallContext&) {
-            return BatchGetItem(router, request);
+            return BatchGetItem(router, *cache, request);
           }));
 }
 

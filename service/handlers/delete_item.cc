@@ -21,14 +21,14 @@ absl::Status CheckConstraints(const wire::DeleteItemRequest& request) {
   return CheckReturnValuesOfPutOrDelete(request.return_values());
 }
 
-absl::Status DeleteItem(const Router& router,
+absl::Status DeleteItem(const Router& router, ExpressionCache& cache,
                         const wire::DeleteItemRequest& request,
                         const CallContext& context, Reply* reply) {
   ASSIGN_OR_RETURN(const std::string name,
                    TableOfItemRequest(PALLET_OPTIONAL(request, table_name)));
   RETURN_IF_ERROR(CheckConstraints(request));
   absl::StatusOr<ItemLanguage> language =
-      ParseItemLanguage(LanguageOf(request));
+      ParseItemLanguage(LanguageOf(request), cache);
   RETURN_IF_ERROR(model::WithEnvelope(language.status()));
   ASSIGN_OR_RETURN(const model::CanonicalItem key,
                    model::CanonicalizeItem(request.key()));
@@ -44,14 +44,16 @@ absl::Status DeleteItem(const Router& router,
 
 void RegisterDeleteItem(const HandlerOptions& options,
                         OperationRegistry* registry) {
-  registry->Add("DeleteItem", Submitted<wire::DeleteItemRequest>(
-                                  [router = Router(options.host)](
-                                      const wire::DeleteItemRequest& request,
-                                      const CallContext& context, Reply reply) {
-                                    const absl::Status status = DeleteItem(
-                                        router, request, context, &reply);
-                                    if (!status.ok()) reply(status);
-                                  }));
+  registry->Add(
+      "DeleteItem",
+      Submitted<wire::DeleteItemRequest>(
+          [router = Router(options.host), cache = options.expressions](
+              const wire::DeleteItemRequest& request,
+              const CallContext& context, Reply reply) {
+            const absl::Status status =
+                DeleteItem(router, *cache, request, context, &reply);
+            if (!status.ok()) reply(status);
+          }));
 }
 
 }  // namespace pallet::service

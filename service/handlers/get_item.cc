@@ -57,12 +57,13 @@ absl::StatusOr<uint64_t> ReadItem(const Router& router, const Row& row,
 }
 
 absl::StatusOr<std::string> GetItem(const Router& router,
+                                    ExpressionCache& cache,
                                     const wire::GetItemRequest& request) {
   ASSIGN_OR_RETURN(const std::string name,
                    TableOfItemRequest(PALLET_OPTIONAL(request, table_name)));
   RETURN_IF_ERROR(Validate(request));
   ASSIGN_OR_RETURN(const ItemLanguage language,
-                   ParseItemLanguage(LanguageOf(request)));
+                   ParseItemLanguage(LanguageOf(request), cache));
   ASSIGN_OR_RETURN(const model::CanonicalItem key,
                    model::CanonicalizeItem(request.key()));
   ASSIGN_OR_RETURN(const cluster::TablePtr table, router.Find(name));
@@ -90,12 +91,13 @@ absl::StatusOr<std::string> GetItem(const Router& router,
 
 void RegisterGetItem(const HandlerOptions& options,
                      OperationRegistry* registry) {
-  registry->Add("GetItem", Inline<wire::GetItemRequest>(
-                               [router = Router(options.host)](
-                                   const wire::GetItemRequest& request,
-                                   const CallContext&) {
-                                 return GetItem(router, request);
-                               }));
+  registry->Add(
+      "GetItem",
+      Inline<wire::GetItemRequest>(
+          [router = Router(options.host), cache = options.expressions](
+              const wire::GetItemRequest& request, const CallContext&) {
+            return GetItem(router, *cache, request);
+          }));
 }
 
 }  // namespace pallet::service

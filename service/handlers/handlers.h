@@ -3,12 +3,15 @@
 // The operations, one file each, and what they need.
 #pragma once
 
+#include <memory>
+
 #include <functional>
 #include <string>
 
 #include "base/clock.h"
 #include "base/executor.h"
 #include "cluster/partition_host.h"
+#include "service/expression_cache.h"
 #include "service/operation.h"
 
 namespace pallet::service {
@@ -19,6 +22,9 @@ struct HandlerOptions {
   cluster::PartitionHost* host = nullptr;
   Executor* read_pool = nullptr;  // queries, scans, batches of reads
   Executor* control = nullptr;    // changes of tables
+  // Shared by the handlers, which keep it.
+  std::shared_ptr<ExpressionCache> expressions =
+      std::make_shared<ExpressionCache>();
   // Where clients connect: "host:port". Null: DescribeEndpoints tells the
   // address a client came by, or none.
   std::function<std::string()> endpoint = {};

@@ -85,7 +85,8 @@ absl::Status CheckTogether(const Parameters& p) {
   return absl::OkStatus();
 }
 
-absl::Status ParseExpressions(const Parameters& p, ItemLanguage* language) {
+absl::Status ParseExpressions(const Parameters& p, ExpressionCache& cache,
+                              ItemLanguage* language) {
   static const Parameters::Map<std::string>* const kNone =
       new Parameters::Map<std::string>();
   ASSIGN_OR_RETURN(
@@ -93,14 +94,14 @@ absl::Status ParseExpressions(const Parameters& p, ItemLanguage* language) {
       Placeholders::Create(p.names != nullptr ? *p.names : *kNone,
                            p.values != nullptr ? *p.values : *kNone));
   if (p.update_expression != nullptr) {
-    ASSIGN_OR_RETURN(language->update, model::expression::ParseUpdate(
-                                           *p.update_expression, placeholders));
+    ASSIGN_OR_RETURN(language->update,
+                     cache.ParseUpdate(*p.update_expression, placeholders));
   }
   if (p.condition_expression != nullptr) {
     ASSIGN_OR_RETURN(
         language->condition,
-        model::expression::ParseCondition(
-            "ConditionExpression", *p.condition_expression, placeholders));
+        cache.ParseCondition("ConditionExpression", *p.condition_expression,
+                             placeholders));
   }
   if (p.key_condition_expression != nullptr) {
     ASSIGN_OR_RETURN(language->key_condition,
@@ -108,14 +109,14 @@ absl::Status ParseExpressions(const Parameters& p, ItemLanguage* language) {
                          *p.key_condition_expression, placeholders));
   }
   if (p.filter_expression != nullptr) {
-    ASSIGN_OR_RETURN(language->filter, model::expression::ParseCondition(
-                                           "FilterExpression",
-                                           *p.filter_expression, placeholders));
+    ASSIGN_OR_RETURN(language->filter,
+                     cache.ParseCondition("FilterExpression",
+                                          *p.filter_expression, placeholders));
   }
   if (p.projection_expression != nullptr) {
-    ASSIGN_OR_RETURN(language->projection,
-                     model::expression::ParseProjection(
-                         *p.projection_expression, placeholders));
+    ASSIGN_OR_RETURN(
+        language->projection,
+        cache.ParseProjection(*p.projection_expression, placeholders));
   }
   return placeholders.CheckAllUsed();
 }
@@ -127,7 +128,8 @@ bool IsKey(const std::string& name, const model::KeySchema& schema) {
 
 }  // namespace
 
-absl::StatusOr<ItemLanguage> ParseItemLanguage(const Parameters& parameters) {
+absl::StatusOr<ItemLanguage> ParseItemLanguage(const Parameters& parameters,
+                                               ExpressionCache& cache) {
   ItemLanguage language;
   RETURN_IF_ERROR(CheckTogether(parameters));
   if (parameters.update_expression != nullptr ||
@@ -135,7 +137,7 @@ absl::StatusOr<ItemLanguage> ParseItemLanguage(const Parameters& parameters) {
       parameters.key_condition_expression != nullptr ||
       parameters.filter_expression != nullptr ||
       parameters.projection_expression != nullptr) {
-    RETURN_IF_ERROR(ParseExpressions(parameters, &language));
+    RETURN_IF_ERROR(ParseExpressions(parameters, cache, &language));
   } else {
     RETURN_IF_ERROR(ParseLegacyParameters(parameters, &language));
   }

@@ -20,6 +20,7 @@
 #include "model/expression/update.h"
 #include "model/key.h"
 #include "pallet/wire/v1/item_types.pb.h"
+#include "service/expression_cache.h"
 
 namespace pallet::service {
 
@@ -68,7 +69,7 @@ struct ItemLanguage {
 // kValidation if the parameters do not go together or one of them is wrong,
 // enveloped where writes envelope it.
 absl::StatusOr<ItemLanguage> ParseItemLanguage(
-    const LanguageParameters& parameters);
+    const LanguageParameters& parameters, ExpressionCache& cache);
 
 // A filter of a Query cannot name the attributes of its key.
 absl::Status CheckQueryFilter(const ItemLanguage& language,

@@ -31,13 +31,14 @@ absl::StatusOr<model::CanonicalItem> ItemOf(
   return item;
 }
 
-absl::Status PutItem(const Router& router, const wire::PutItemRequest& request,
+absl::Status PutItem(const Router& router, ExpressionCache& cache,
+                     const wire::PutItemRequest& request,
                      const CallContext& context, Reply* reply) {
   ASSIGN_OR_RETURN(const std::string name,
                    TableOfItemRequest(PALLET_OPTIONAL(request, table_name)));
   RETURN_IF_ERROR(CheckConstraints(request));
   absl::StatusOr<ItemLanguage> language =
-      ParseItemLanguage(LanguageOf(request));
+      ParseItemLanguage(LanguageOf(request), cache);
   RETURN_IF_ERROR(model::WithEnvelope(language.status()));
   ASSIGN_OR_RETURN(model::CanonicalItem item, ItemOf(request));
   ASSIGN_OR_RETURN(const cluster::TablePtr table, router.Find(name));
@@ -54,14 +55,16 @@ absl::Status PutItem(const Router& router, const wire::PutItemRequest& request,
 
 void RegisterPutItem(const HandlerOptions& options,
                      OperationRegistry* registry) {
-  registry->Add("PutItem", Submitted<wire::PutItemRequest>(
-                               [router = Router(options.host)](
-                                   const wire::PutItemRequest& request,
-                                   const CallContext& context, Reply reply) {
-                                 const absl::Status status =
-                                     PutItem(router, request, context, &reply);
-                                 if (!status.ok()) reply(status);
-                               }));
+  registry->Add(
+      "PutItem",
+      Submitted<wire::PutItemRequest>(
+          [router = Router(options.host), cache = options.expressions](
+              const wire::PutItemRequest& request, const CallContext& context,
+              Reply reply) {
+            const absl::Status status =
+                PutItem(router, *cache, request, context, &reply);
+            if (!status.ok()) reply(status);
+          }));
 }
 
 }  // namespace pallet::service

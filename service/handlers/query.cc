@@ -34,11 +34,12 @@ absl::Status CheckConstraints(const wire::QueryRequest& request) {
 }
 
 // Parsed and checked as far as that goes without the table.
-absl::StatusOr<ItemLanguage> Parse(const wire::QueryRequest& request) {
+absl::StatusOr<ItemLanguage> Parse(const wire::QueryRequest& request,
+                                   ExpressionCache& cache) {
   const LanguageParameters parameters = LanguageOf(request);
   RETURN_IF_ERROR(model::WithEnvelope(
       CheckSelect(request.select(), request.has_index_name(), parameters)));
-  ASSIGN_OR_RETURN(ItemLanguage language, ParseItemLanguage(parameters));
+  ASSIGN_OR_RETURN(ItemLanguage language, ParseItemLanguage(parameters, cache));
   if (!language.key_condition.has_value()) {
     return model::ValidationError(
         "Either the KeyConditions or KeyConditionExpression parameter must be "
@@ -113,12 +114,12 @@ absl::StatusOr<std::string> StartOf(const Router& router,
   return storage::RowKey(table.keyspace, start, router.hash_seed());
 }
 
-absl::StatusOr<ItemPages> Plan(const Router& router,
+absl::StatusOr<ItemPages> Plan(const Router& router, ExpressionCache& cache,
                                const wire::QueryRequest& request) {
   ASSIGN_OR_RETURN(const std::string name,
                    TableOfItemRequest(PALLET_OPTIONAL(request, table_name)));
   RETURN_IF_ERROR(CheckConstraints(request));
-  ASSIGN_OR_RETURN(ItemLanguage language, Parse(request));
+  ASSIGN_OR_RETURN(ItemLanguage language, Parse(request, cache));
   model::CanonicalItem start_key;
   if (request.has_exclusive_start_key()) {
     ASSIGN_OR_RETURN(start_key,
@@ -146,16 +147,16 @@ absl::StatusOr<ItemPages> Plan(const Router& router,
   return pages;
 }
 
-absl::StatusOr<std::string> Query(const Router& router,
+absl::StatusOr<std::string> Query(const Router& router, ExpressionCache& cache,
                                   const wire::QueryRequest& request) {
-  ASSIGN_OR_RETURN(const ItemPages pages, Plan(router, request));
+  ASSIGN_OR_RETURN(const ItemPages pages, Plan(router, cache, request));
   return OnePage(pages);
 }
 
 absl::StatusOr<std::unique_ptr<PageSource>> StreamQuery(
-    const Router& router, const wire::StreamQueryRequest& request,
-    const CallContext& context) {
-  ASSIGN_OR_RETURN(ItemPages pages, Plan(router, request.query()));
+    const Router& router, ExpressionCache& cache,
+    const wire::StreamQueryRequest& request, const CallContext& context) {
+  ASSIGN_OR_RETURN(ItemPages pages, Plan(router, cache, request.query()));
   return StreamPages(std::move(pages), PALLET_OPTIONAL(request, resume_token),
                      context);
 }
@@ -163,20 +164,21 @@ absl::StatusOr<std::unique_ptr<PageSource>> StreamQuery(
 }  // namespace
 
 void RegisterQuery(const HandlerOptions& options, OperationRegistry* registry) {
-  registry->Add("Query",
-                Pooled<wire::QueryRequest>(
-                    options.read_pool,
-                    [router = Router(options.host)](
-                        const wire::QueryRequest& request, const CallContext&) {
-                      return Query(router, request);
-                    }));
-  registry->AddStream("StreamQuery",
-                      Streamed<wire::StreamQueryRequest>(
-                          [router = Router(options.host)](
-                              const wire::StreamQueryRequest& request,
-                              const CallContext& context) {
-                            return StreamQuery(router, request, context);
-                          }));
+  registry->Add(
+      "Query", Pooled<wire::QueryRequest>(
+                   options.read_pool,
+                   [router = Router(options.host), cache = options.expressions](
+                       const wire::QueryRequest& request, const CallContext&) {
+                     return Query(router, *cache, request);
+                   }));
+  registry->AddStream(
+      "StreamQuery",
+      Streamed<wire::StreamQueryRequest>(
+          [router = Router(options.host), cache = options.expressions](
+              const wire::StreamQueryRequest& request,
+              const CallContext& context) {
+            return StreamQuery(router, *cache, request, context);
+          }));
 }
 
 }  // namespace pallet::service

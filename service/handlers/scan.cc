@@ -126,7 +126,7 @@ absl::StatusOr<std::string> StartOf(const Router& router,
   return row_key;
 }
 
-absl::StatusOr<ItemPages> Plan(const Router& router,
+absl::StatusOr<ItemPages> Plan(const Router& router, ExpressionCache& cache,
                                const wire::ScanRequest& request) {
   ASSIGN_OR_RETURN(const std::string name,
                    TableOfItemRequest(PALLET_OPTIONAL(request, table_name)));
@@ -135,7 +135,7 @@ absl::StatusOr<ItemPages> Plan(const Router& router,
   RETURN_IF_ERROR(
       CheckSelect(request.select(), request.has_index_name(), parameters));
   RETURN_IF_ERROR(CheckSegments(request));
-  ASSIGN_OR_RETURN(ItemLanguage language, ParseItemLanguage(parameters));
+  ASSIGN_OR_RETURN(ItemLanguage language, ParseItemLanguage(parameters, cache));
   model::CanonicalItem start_key;
   if (request.has_exclusive_start_key()) {
     ASSIGN_OR_RETURN(start_key,
@@ -159,16 +159,16 @@ absl::StatusOr<ItemPages> Plan(const Router& router,
   return pages;
 }
 
-absl::StatusOr<std::string> Scan(const Router& router,
+absl::StatusOr<std::string> Scan(const Router& router, ExpressionCache& cache,
                                  const wire::ScanRequest& request) {
-  ASSIGN_OR_RETURN(const ItemPages pages, Plan(router, request));
+  ASSIGN_OR_RETURN(const ItemPages pages, Plan(router, cache, request));
   return OnePage(pages);
 }
 
 absl::StatusOr<std::unique_ptr<PageSource>> StreamScan(
-    const Router& router, const wire::StreamScanRequest& request,
-    const CallContext& context) {
-  ASSIGN_OR_RETURN(ItemPages pages, Plan(router, request.scan()));
+    const Router& router, ExpressionCache& cache,
+    const wire::StreamScanRequest& request, const CallContext& context) {
+  ASSIGN_OR_RETURN(ItemPages pages, Plan(router, cache, request.scan()));
   return StreamPages(std::move(pages), PALLET_OPTIONAL(request, resume_token),
                      context);
 }
@@ -176,20 +176,21 @@ absl::StatusOr<std::unique_ptr<PageSource>> StreamScan(
 }  // namespace
 
 void RegisterScan(const HandlerOptions& options, OperationRegistry* registry) {
-  registry->Add("Scan",
-                Pooled<wire::ScanRequest>(
-                    options.read_pool,
-                    [router = Router(options.host)](
-                        const wire::ScanRequest& request, const CallContext&) {
-                      return Scan(router, request);
-                    }));
-  registry->AddStream("StreamScan",
-                      Streamed<wire::StreamScanRequest>(
-                          [router = Router(options.host)](
-                              const wire::StreamScanRequest& request,
-                              const CallContext& context) {
-                            return StreamScan(router, request, context);
-                          }));
+  registry->Add(
+      "Scan", Pooled<wire::ScanRequest>(
+                  options.read_pool,
+                  [router = Router(options.host), cache = options.expressions](
+                      const wire::ScanRequest& request, const CallContext&) {
+                    return Scan(router, *cache, request);
+                  }));
+  registry->AddStream(
+      "StreamScan",
+      Streamed<wire::StreamScanRequest>(
+          [router = Router(options.host), cache = options.expressions](
+              const wire::StreamScanRequest& request,
+              const CallContext& context) {
+            return StreamScan(router, *cache, request, context);
+          }));
 }
 
 }  // namespace pallet::service

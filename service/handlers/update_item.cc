@@ -40,14 +40,14 @@ absl::Status CheckConstraints(const wire::UpdateItemRequest& request) {
   });
 }
 
-absl::Status UpdateItem(const Router& router,
+absl::Status UpdateItem(const Router& router, ExpressionCache& cache,
                         const wire::UpdateItemRequest& request,
                         const CallContext& context, Reply* reply) {
   ASSIGN_OR_RETURN(const std::string name,
                    TableOfItemRequest(PALLET_OPTIONAL(request, table_name)));
   RETURN_IF_ERROR(CheckConstraints(request));
   absl::StatusOr<ItemLanguage> language =
-      ParseItemLanguage(LanguageOf(request));
+      ParseItemLanguage(LanguageOf(request), cache);
   RETURN_IF_ERROR(model::WithEnvelope(language.status()));
   ASSIGN_OR_RETURN(model::CanonicalItem key,
                    model::CanonicalizeItem(request.key()));
@@ -66,14 +66,16 @@ absl::Status UpdateItem(const Router& router,
 
 void RegisterUpdateItem(const HandlerOptions& options,
                         OperationRegistry* registry) {
-  registry->Add("UpdateItem", Submitted<wire::UpdateItemRequest>(
-                                  [router = Router(options.host)](
-                                      const wire::UpdateItemRequest& request,
-                                      const CallContext& context, Reply reply) {
-                                    const absl::Status status = UpdateItem(
-                                        router, request, context, &reply);
-                                    if (!status.ok()) reply(status);
-                                  }));
+  registry->Add(
+      "UpdateItem",
+      Submitted<wire::UpdateItemRequest>(
+          [router = Router(options.host), cache = options.expressions](
+              const wire::UpdateItemRequest& request,
+              const CallContext& context, Reply reply) {
+            const absl::Status status =
+                UpdateItem(router, *cache, request, context, &reply);
+            if (!status.ok()) reply(status);
+          }));
 }
 
 }  // namespace pallet::service

@@ -27,11 +27,9 @@ Placeholders SomePlaceholders() {
   const std::map<std::string, std::string> names = {{"#a", "a b"},
                                                     {"#b", "year"}};
   const std::map<std::string, std::string> values = {
-      {":b", testing::B("\x01")},
-      {":l", testing::List({})},
-      {":n", testing::N("1")},
-      {":s", testing::S("S")},
-      {":t", testing::Bool(true)}};
+      {":b", testing::B("\x01")},  {":l", testing::List({})},
+      {":n", testing::N("1")},     {":s", testing::S("S")},
+      {":t", testing::Bool(true)}, {":z", testing::StringSet({"S"})}};
   return *Placeholders::Create(names, values);
 }
 
