@@ -489,6 +489,15 @@ absl::StatusOr<TableCounts> PartitionHost::CountsOf(const Table& table) {
   return counts;
 }
 
+absl::StatusOr<uint64_t> PartitionHost::BytesOf(
+    const TablePartition& partition) {
+  ASSIGN_OR_RETURN(const PartitionInfo info,
+                   stores_[partition.store.value()]->Partition(partition.id));
+  uint64_t bytes = info.item_bytes;
+  for (const storage::RowCounts& entries : info.indexes) bytes += entries.bytes;
+  return bytes;
+}
+
 void PartitionHost::Publish(absl::string_view name, TablePtr table) {
   std::shared_ptr<const PartitionMap> next =
       map()->With(name, std::move(table));

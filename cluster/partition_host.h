@@ -130,6 +130,8 @@ class PartitionHost {
       ABSL_LOCKS_EXCLUDED(control_mutex_);
 
   absl::StatusOr<TableCounts> CountsOf(const Table& table);
+  // Of its items and of its entries in local indexes, by DynamoDB's measure.
+  absl::StatusOr<uint64_t> BytesOf(const TablePartition& partition);
 
   // For metrics, health and maintenance: not the way to a table's rows.
   uint32_t store_count() const { return stores_.size(); }

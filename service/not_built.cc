@@ -67,16 +67,19 @@ constexpr MessageRow kBuilt[] = {
      "expression_attribute_names"},
     {"PutItemRequest",
      "table_name item expected return_values return_consumed_capacity "
+     "return_item_collection_metrics "
      "conditional_operator condition_expression expression_attribute_names "
      "expression_attribute_values return_values_on_condition_check_failure"},
     {"UpdateItemRequest",
      "table_name key attribute_updates expected conditional_operator "
-     "return_values return_consumed_capacity update_expression "
+     "return_values return_consumed_capacity return_item_collection_metrics "
+     "update_expression "
      "condition_expression expression_attribute_names "
      "expression_attribute_values return_values_on_condition_check_failure"},
     {"DeleteItemRequest",
      "table_name key expected conditional_operator return_values "
-     "return_consumed_capacity condition_expression "
+     "return_consumed_capacity return_item_collection_metrics "
+     "condition_expression "
      "expression_attribute_names expression_attribute_values "
      "return_values_on_condition_check_failure"},
     {"QueryRequest",
@@ -101,7 +104,8 @@ constexpr MessageRow kBuilt[] = {
     {"KeysAndAttributes",
      "keys attributes_to_get consistent_read projection_expression "
      "expression_attribute_names"},
-    {"BatchWriteItemRequest", "request_items return_consumed_capacity"},
+    {"BatchWriteItemRequest",
+     "request_items return_consumed_capacity return_item_collection_metrics"},
     {"WriteRequestList", "requests"},
     {"WriteRequest", "put_request delete_request"},
     {"PutRequest", "item"},

@@ -25,6 +25,11 @@ absl::Status CheckBatchEnums(const Request& request) {
   CheckEnum(EnumRule::kReturnConsumedCapacity,
             request.return_consumed_capacity(), "returnConsumedCapacity",
             &constraints);
+  if constexpr (requires { request.return_item_collection_metrics(); }) {
+    CheckEnum(EnumRule::kReturnItemCollectionMetrics,
+              request.return_item_collection_metrics(),
+              "returnItemCollectionMetrics", &constraints);
+  }
   return constraints.ToStatus();
 }
 

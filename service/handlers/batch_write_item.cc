@@ -5,6 +5,7 @@
 // share unprocessed.
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,6 +21,7 @@
 #include "service/handlers/handler.h"
 #include "service/handlers/handlers.h"
 #include "service/handlers/item_write.h"
+#include "service/item_collections.h"
 #include "service/router.h"
 #include "service/throttling.h"
 #include "service/validation.h"
@@ -42,8 +44,9 @@ struct TableWrites {
 struct PartitionWrites {
   const cluster::TablePartition* partition = nullptr;
   ItemWrite::Changes changes;
-  std::vector<const wire::WriteRequest*> requests;  // of the changes
-  std::string table_name;                           // as the request has it
+  std::vector<const wire::WriteRequest*> requests;   // of the changes
+  std::vector<wire::ItemCollectionMetrics> metrics;  // if asked for
+  std::string table_name;                            // as the request has it
   cluster::TablePtr table;
 };
 
@@ -113,6 +116,7 @@ absl::StatusOr<std::vector<TableWrites>> Parse(
 using Shares = std::map<storage::PartitionId, PartitionWrites>;
 
 absl::Status RouteTable(const Router& router, TableWrites& writes,
+                        wire::ReturnItemCollectionMetrics metrics,
                         absl::flat_hash_set<std::string>* seen,
                         Shares* shares) {
   for (size_t i = 0; i < writes.items.size(); ++i) {
@@ -132,6 +136,10 @@ absl::Status RouteTable(const Router& router, TableWrites& writes,
     share.table_name = writes.request_name;
     share.table = writes.table;
     share.requests.push_back(&request);
+    if (WantsMetrics(metrics, *writes.table)) {
+      share.metrics.push_back(
+          MetricsOf(router.host(), *writes.table, *row.partition, item.bytes));
+    }
     ItemChange change;
     change.row_key = std::move(row.key);
     if (put) change.item = std::move(item);
@@ -141,6 +149,7 @@ absl::Status RouteTable(const Router& router, TableWrites& writes,
 }
 
 absl::StatusOr<Shares> Route(const Router& router,
+                             wire::ReturnItemCollectionMetrics metrics,
                              std::vector<TableWrites>* tables) {
   Shares shares;
   absl::flat_hash_set<std::string> seen;
@@ -148,7 +157,7 @@ absl::StatusOr<Shares> Route(const Router& router,
     ASSIGN_OR_RETURN(writes.table, router.Find(writes.name));
   }
   for (TableWrites& writes : *tables) {
-    RETURN_IF_ERROR(RouteTable(router, writes, &seen, &shares));
+    RETURN_IF_ERROR(RouteTable(router, writes, metrics, &seen, &shares));
   }
   return shares;
 }
@@ -168,9 +177,10 @@ class BatchWrite : public std::enable_shared_from_this<BatchWrite> {
     }
     auto write = std::make_unique<ItemWrite>(
         share.table, share.partition->id, std::move(share.changes), context,
-        [self = shared_from_this(), table = share.table_name](
+        [self = shared_from_this(), table = share.table_name,
+         metrics = std::move(share.metrics)](
             const absl::Status& status, const ItemWrite::Outcomes& outcomes) {
-          self->Written(table, status, outcomes);
+          self->Written(table, status, outcomes, metrics);
         });
     const absl::Status status =
         router.host().Submit(*share.partition, std::move(write));
@@ -179,11 +189,13 @@ class BatchWrite : public std::enable_shared_from_this<BatchWrite> {
 
  private:
   void Written(const std::string& table, const absl::Status& status,
-               const ItemWrite::Outcomes& outcomes) {
+               const ItemWrite::Outcomes& outcomes,
+               const std::vector<wire::ItemCollectionMetrics>& metrics) {
     {
       absl::MutexLock lock(&mutex_);
       if (status.ok()) {
         written_ = true;
+        AddMetrics(table, metrics);
         for (const ItemOutcome& outcome : outcomes) {
           units_[table].Add(outcome.units);
         }
@@ -220,6 +232,19 @@ class BatchWrite : public std::enable_shared_from_this<BatchWrite> {
     Answer();
   }
 
+  // One of each collection.
+  void AddMetrics(const std::string& table,
+                  const std::vector<wire::ItemCollectionMetrics>& metrics)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    for (const wire::ItemCollectionMetrics& each : metrics) {
+      if (!collections_.insert({table, each.item_collection_key()}).second) {
+        continue;
+      }
+      *(*response_.mutable_item_collection_metrics())[table].add_metrics() =
+          each;
+    }
+  }
+
   void FillCapacity() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (!WantsCapacity(capacity_)) return;
     for (const auto& [table, units] : units_) {
@@ -240,6 +265,9 @@ class BatchWrite : public std::enable_shared_from_this<BatchWrite> {
   absl::Status status_ ABSL_GUARDED_BY(mutex_);   // the first failure
   absl::Status throttled_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, UnitsByArm> units_ ABSL_GUARDED_BY(mutex_);  // by table
+  // Of which there are metrics: table and key.
+  std::set<std::pair<std::string, std::string>> collections_
+      ABSL_GUARDED_BY(mutex_);
   wire::BatchWriteItemResponse response_ ABSL_GUARDED_BY(mutex_);
   Reply reply_;
 };
@@ -248,7 +276,9 @@ absl::Status BatchWriteItem(const Router& router,
                             const wire::BatchWriteItemRequest& request,
                             const CallContext& context, Reply* reply) {
   ASSIGN_OR_RETURN(std::vector<TableWrites> tables, Parse(request));
-  ASSIGN_OR_RETURN(Shares shares, Route(router, &tables));
+  ASSIGN_OR_RETURN(
+      Shares shares,
+      Route(router, request.return_item_collection_metrics(), &tables));
   const auto batch = std::make_shared<BatchWrite>(
       request.return_consumed_capacity(), shares.size(), std::move(*reply));
   for (auto& [id, share] : shares) {

@@ -35,9 +35,10 @@ absl::Status DeleteItem(const Router& router, ExpressionCache& cache,
   ASSIGN_OR_RETURN(const cluster::TablePtr table, router.Find(name));
   ASSIGN_OR_RETURN(Row row, router.RowOfKey(*table, key.bytes));
   RETURN_IF_ERROR(language->CheckAgainst(*table));
-  return SubmitSingleWrite(
-      router, MakeSingleWrite(request, table, std::move(row), &*language),
-      context, reply);
+  SingleWrite write =
+      MakeSingleWrite(request, table, std::move(row), &*language);
+  AddMetrics(router, request, key.bytes, &write);
+  return SubmitSingleWrite(router, std::move(write), context, reply);
 }
 
 }  // namespace

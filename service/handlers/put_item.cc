@@ -47,6 +47,7 @@ absl::Status PutItem(const Router& router, ExpressionCache& cache,
   RETURN_IF_ERROR(CheckIndexKeys(*table, item.bytes, model::IndexKeyUse::kPut));
   SingleWrite write =
       MakeSingleWrite(request, table, std::move(row), &*language);
+  AddMetrics(router, request, item.bytes, &write);
   write.change.item = std::move(item);
   return SubmitSingleWrite(router, std::move(write), context, reply);
 }

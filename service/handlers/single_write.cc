@@ -20,20 +20,35 @@ static_assert(int{Response::kAttributesFieldNumber} ==
               int{wire::UpdateItemResponse::kAttributesFieldNumber});
 static_assert(int{Response::kConsumedCapacityFieldNumber} ==
               int{wire::UpdateItemResponse::kConsumedCapacityFieldNumber});
+static_assert(int{Response::kItemCollectionMetricsFieldNumber} ==
+              int{wire::DeleteItemResponse::kItemCollectionMetricsFieldNumber});
+static_assert(int{Response::kItemCollectionMetricsFieldNumber} ==
+              int{wire::UpdateItemResponse::kItemCollectionMetricsFieldNumber});
 
-std::string EncodeResponse(wire::ReturnConsumedCapacity capacity,
-                           absl::string_view table_name,
-                           const ItemOutcome& outcome) {
+// How a write is told.
+struct Telling {
+  wire::ReturnConsumedCapacity capacity;
+  std::string table_name;
+  std::optional<wire::ItemCollectionMetrics> metrics;
+};
+
+std::string EncodeResponse(const Telling& telling, const ItemOutcome& outcome) {
   std::string encoded;
   if (outcome.returned.has_value()) {
     AppendField(Response::kAttributesFieldNumber, *outcome.returned, &encoded);
   }
-  if (WantsCapacity(capacity)) {
-    Response rest;
-    FillConsumedCapacity(capacity, table_name, outcome.units,
-                         rest.mutable_consumed_capacity());
-    AppendMessage(rest, &encoded);
+  if (!WantsCapacity(telling.capacity) && !telling.metrics.has_value()) {
+    return encoded;
   }
+  Response rest;
+  if (WantsCapacity(telling.capacity)) {
+    FillConsumedCapacity(telling.capacity, telling.table_name, outcome.units,
+                         rest.mutable_consumed_capacity());
+  }
+  if (telling.metrics.has_value()) {
+    *rest.mutable_item_collection_metrics() = *telling.metrics;
+  }
+  AppendMessage(rest, &encoded);
   return encoded;
 }
 
@@ -72,12 +87,12 @@ absl::Status SubmitSingleWrite(const Router& router, SingleWrite write,
       *write.row.partition,
       std::make_unique<ItemWrite>(
           write.table, write.row.partition->id, std::move(changes), context,
-          [shared_reply, capacity = write.capacity,
-           table_name = std::move(write.table_name)](
+          [shared_reply,
+           telling = Telling{write.capacity, std::move(write.table_name),
+                             std::move(write.metrics)}](
               const absl::Status& decided, ItemWrite::Outcomes outcomes) {
             if (!decided.ok()) return (*shared_reply)(decided);
-            (*shared_reply)(
-                EncodeResponse(capacity, table_name, outcomes.front()));
+            (*shared_reply)(EncodeResponse(telling, outcomes.front()));
           }));
   if (!status.ok()) *reply = std::move(*shared_reply);
   return status;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -12,6 +13,7 @@
 #include "pallet/wire/v1/item.pb.h"
 #include "service/handlers/item_language.h"
 #include "service/handlers/item_write.h"
+#include "service/item_collections.h"
 #include "service/operation.h"
 #include "service/router.h"
 #include "service/validation.h"
@@ -25,6 +27,9 @@ void CheckWriteEnums(const Request& request, model::Constraints* constraints) {
   CheckEnum(EnumRule::kReturnConsumedCapacity,
             request.return_consumed_capacity(), "returnConsumedCapacity",
             constraints);
+  CheckEnum(EnumRule::kReturnItemCollectionMetrics,
+            request.return_item_collection_metrics(),
+            "returnItemCollectionMetrics", constraints);
   CheckEnum(EnumRule::kReturnValuesOnConditionCheckFailure,
             request.return_values_on_condition_check_failure(),
             "returnValuesOnConditionCheckFailure", constraints);
@@ -43,6 +48,7 @@ struct SingleWrite {
   wire::v1::ReturnConsumedCapacity capacity =
       wire::v1::RETURN_CONSUMED_CAPACITY_UNSPECIFIED;
   std::string table_name;  // as the request has it
+  std::optional<wire::v1::ItemCollectionMetrics> metrics = {};
 };
 
 // The write that a request asks for, but for what becomes of the item.
@@ -64,6 +70,17 @@ SingleWrite MakeSingleWrite(const Request& request, cluster::TablePtr table,
                 wire::v1::RETURN_VALUES_ON_CONDITION_CHECK_FAILURE_ALL_OLD});
   }
   return write;
+}
+
+// Looks up the metrics of the item's collection, if the request wants them.
+// `item` is the canonical item or its key.
+template <typename Request>
+void AddMetrics(const Router& router, const Request& request,
+                absl::string_view item, SingleWrite* write) {
+  if (WantsMetrics(request.return_item_collection_metrics(), *write->table)) {
+    write->metrics =
+        MetricsOf(router.host(), *write->table, *write->row.partition, item);
+  }
 }
 
 // Hands the write to the row's partition. If this returns OK the reply will be

@@ -33,6 +33,11 @@ absl::Status CheckConstraints(const wire::UpdateItemRequest& request) {
               request.return_consumed_capacity(), "returnConsumedCapacity",
               constraints);
   }));
+  RETURN_IF_ERROR(check([&](model::Constraints* constraints) {
+    CheckEnum(EnumRule::kReturnItemCollectionMetrics,
+              request.return_item_collection_metrics(),
+              "returnItemCollectionMetrics", constraints);
+  }));
   return check([&](model::Constraints* constraints) {
     CheckEnum(EnumRule::kReturnValuesOnConditionCheckFailure,
               request.return_values_on_condition_check_failure(),
@@ -56,6 +61,7 @@ absl::Status UpdateItem(const Router& router, ExpressionCache& cache,
   RETURN_IF_ERROR(language->CheckAgainst(*table));
   SingleWrite write =
       MakeSingleWrite(request, table, std::move(row), &*language);
+  AddMetrics(router, request, key.bytes, &write);
   write.change.update = std::make_unique<const ItemUpdate>(
       ItemUpdate{std::move(language->update), language->update_language,
                  std::move(key.bytes)});

@@ -259,6 +259,31 @@ class LocalIndexPropertyTest : public ::testing::Test {
     model_[key] = place;
   }
 
+  // Changes what an index sorts by, or takes it away.
+  void Update() {
+    const PlaceKey key = SomeKey();
+    const bool exists = model_.count(key) > 0;
+    Place place = exists ? model_[key] : Place();
+    v1::UpdateItemRequest request;
+    request.set_table_name("places");
+    *request.mutable_key() = KeyItem(key);
+    if (random_.OneIn(3)) {
+      place.a.reset();
+      place.b.reset();
+      request.set_update_expression("REMOVE a, b");
+      if (exists) model_[key] = place;  // it makes no item
+    } else {
+      place.a = static_cast<int>(random_.Below(7)) - 3;
+      place.c = place.c.value_or(0) + 10;
+      auto& values = *request.mutable_expression_attribute_values();
+      values[":a"].set_n(absl::StrCat(*place.a));
+      values[":ten"].set_n("10");
+      request.set_update_expression("SET a = :a ADD c :ten");
+      model_[key] = place;
+    }
+    Call<v1::UpdateItemResponse>("UpdateItem", request);
+  }
+
   void WriteBatch() {
     v1::BatchWriteItemRequest request;
     auto& list = (*request.mutable_request_items())["places"];
@@ -395,8 +420,10 @@ TEST_F(LocalIndexPropertyTest, IndexesAndAPlainMapAgree) {
   const int steps = testing::TestRounds(1) * 600;
   for (int step = 0; step < steps && !HasFatalFailure(); ++step) {
     const uint64_t dice = random_.Below(100);
-    if (dice < 50) {
+    if (dice < 40) {
       Write();
+    } else if (dice < 50) {
+      Update();
     } else if (dice < 60) {
       WriteBatch();
     } else if (dice < 90) {

@@ -240,6 +240,93 @@ TEST_F(LocalIndexTest, BatchesKeepIndexesAndTellTheirArms) {
       HasSubstr("Type mismatch for Index Key score"));
 }
 
+TEST_F(LocalIndexTest, WritesTellOfTheirCollectionIfAsked) {
+  constexpr char kSize[] =
+      " return_item_collection_metrics: RETURN_ITEM_COLLECTION_METRICS_SIZE";
+  constexpr char kMetrics[] =
+      "item_collection_metrics { item_collection_key { attributes { key: "
+      "\"pk\" value { s: \"a\" } } } size_estimate_range_gb: 0 "
+      "size_estimate_range_gb: 1 }";
+  const std::string item = "table_name: 'places' item {" + Pair("a", 1) + "}";
+  const std::string key = "table_name: 'places' key {" + Pair("a", 1) + "}";
+  EXPECT_EQ(Call("PutItem", item + kSize), kMetrics);
+  EXPECT_EQ(Call("UpdateItem", key + kSize), kMetrics);
+  EXPECT_EQ(Call("DeleteItem", key + kSize), kMetrics);
+  EXPECT_EQ(Call("PutItem", item + " return_item_collection_metrics: "
+                                   "RETURN_ITEM_COLLECTION_METRICS_NONE"),
+            "");
+  // Tables without local indexes have nothing to tell.
+  EXPECT_EQ(Call("PutItem",
+                 "table_name: 'pairs' item {" + Pair("a", 1) + "}" + kSize),
+            "");
+  for (const char* operation : {"PutItem", "UpdateItem", "DeleteItem"}) {
+    EXPECT_THAT(
+        Call(operation, (operation[0] == 'P' ? item : key) +
+                            " return_item_collection_metrics: 7"),
+        HasSubstr("at 'returnItemCollectionMetrics' failed to satisfy "
+                  "constraint: Member must satisfy enum value set: [SIZE, "
+                  "NONE]"));
+  }
+}
+
+TEST_F(LocalIndexTest, UpdatesMoveEntriesAndAreChecked) {
+  Put("places", Pair("a", 1) + N("score", "1") + S("name", "n"));
+  const auto update = [&](absl::string_view expression) {
+    return Write("UpdateItem",
+                 absl::StrCat("key {", Pair("a", 1), "} update_expression: '",
+                              expression, "'"));
+  };
+  EXPECT_THAT(update("SET score = score + score"),
+              HasSubstr("capacity_units: 4 table { capacity_units: 1 }"));
+  EXPECT_EQ(CountsOf("by-score"), "1 of 14");
+  EXPECT_THAT(update("REMOVE score"),
+              HasSubstr("key: \"by-score\" value { capacity_units: 1 }"));
+  EXPECT_EQ(CountsOf("by-score"), "0 of 0");
+  EXPECT_EQ(update("SET score = pk"),
+            "VALIDATION: The update expression attempted to update the "
+            "secondary index key to unsupported type");
+  EXPECT_EQ(CountsOf("by-score"), "0 of 0");
+}
+
+TEST_F(LocalIndexTest, WhatIsNotProjectedIsFetchedIfItIsNamed) {
+  Put("places", Pair("a", 1) + N("score", "1") + S("z", "here"));
+  const std::string wants_z =
+      ByPk("a") + "consistent_read: true projection_expression: ";
+  EXPECT_EQ(Query("by-score", absl::StrCat(wants_z, "'z'", kIndexes)),
+            "items { attributes { key: \"z\" value { s: \"here\" } } } count: "
+            "1 scanned_count: 1 consumed_capacity { table_name: \"places\" "
+            "capacity_units: 2 table { capacity_units: 1 } "
+            "local_secondary_indexes { key: \"by-score\" value { "
+            "capacity_units: 1 } } }");
+  EXPECT_THAT(Query("by-score", absl::StrCat(wants_z, "'score, sk'", kIndexes)),
+              HasSubstr("capacity_units: 1 table { capacity_units: 0 }"));
+}
+
+TEST_F(LocalIndexTest, BatchesTellOfEachCollectionOnce) {
+  const auto write = [&](absl::string_view table, absl::string_view pk,
+                         int sk) {
+    return absl::StrCat("request_items { key: '", table,
+                        "' value { requests { put_request { item {",
+                        Pair(pk, sk), "} } } requests { delete_request { key {",
+                        Pair(pk, sk + 1), "} } } } }");
+  };
+  constexpr char kSize[] =
+      " return_item_collection_metrics: RETURN_ITEM_COLLECTION_METRICS_SIZE";
+  EXPECT_EQ(
+      Call("BatchWriteItem",
+           write("places", "a", 1) + write("pairs", "a", 1) + kSize),
+      "item_collection_metrics { key: \"places\" value { metrics { "
+      "item_collection_key { attributes { key: \"pk\" value { s: \"a\" } } } "
+      "size_estimate_range_gb: 0 size_estimate_range_gb: 1 } } }");
+  EXPECT_EQ(Call("BatchWriteItem", write("places", "b", 1) +
+                                       " return_item_collection_metrics: "
+                                       "RETURN_ITEM_COLLECTION_METRICS_NONE"),
+            "");
+  EXPECT_THAT(Call("BatchWriteItem", write("places", "b", 1) +
+                                         " return_item_collection_metrics: 7"),
+              HasSubstr("Member must satisfy enum value set: [SIZE, NONE]"));
+}
+
 TEST_F(LocalIndexTest, QueriesGoBothWaysPageByPage) {
   for (int i = 0; i < 9; ++i) {
     Put("places", Pair("a", i) + N("score", absl::StrCat((i * 4) % 9 / 2)));
