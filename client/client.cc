@@ -175,6 +175,38 @@ void Client::ListTablesAsync(const ListTablesRequest& request,
   connection_->Call(request, options, std::move(done));
 }
 
+absl::StatusOr<TagResponse> Client::Tag(const TagRequest& request,
+                                        const CallOptions& options) {
+  return Wait(*connection_, request, options);
+}
+
+void Client::TagAsync(const TagRequest& request, Callback<TagResponse> done,
+                      const CallOptions& options) {
+  connection_->Call(request, options, std::move(done));
+}
+
+absl::StatusOr<UntagResponse> Client::Untag(const UntagRequest& request,
+                                            const CallOptions& options) {
+  return Wait(*connection_, request, options);
+}
+
+void Client::UntagAsync(const UntagRequest& request,
+                        Callback<UntagResponse> done,
+                        const CallOptions& options) {
+  connection_->Call(request, options, std::move(done));
+}
+
+absl::StatusOr<ListTagsResponse> Client::ListTags(
+    const ListTagsRequest& request, const CallOptions& options) {
+  return Wait(*connection_, request, options);
+}
+
+void Client::ListTagsAsync(const ListTagsRequest& request,
+                           Callback<ListTagsResponse> done,
+                           const CallOptions& options) {
+  connection_->Call(request, options, std::move(done));
+}
+
 ItemRange Client::QueryItems(const QueryRequest& request,
                              const CallOptions& options) {
   return ItemRange(PagesOf(connection_, request, options));

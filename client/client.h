@@ -126,6 +126,22 @@ class Client {
                        Callback<ListTablesResponse> done,
                        const CallOptions& options = {});
 
+  absl::StatusOr<TagResponse> Tag(const TagRequest& request,
+                                  const CallOptions& options = {});
+  void TagAsync(const TagRequest& request, Callback<TagResponse> done,
+                const CallOptions& options = {});
+
+  absl::StatusOr<UntagResponse> Untag(const UntagRequest& request,
+                                      const CallOptions& options = {});
+  void UntagAsync(const UntagRequest& request, Callback<UntagResponse> done,
+                  const CallOptions& options = {});
+
+  absl::StatusOr<ListTagsResponse> ListTags(const ListTagsRequest& request,
+                                            const CallOptions& options = {});
+  void ListTagsAsync(const ListTagsRequest& request,
+                     Callback<ListTagsResponse> done,
+                     const CallOptions& options = {});
+
   // All items, page by page, each page an operation of its own.
   ItemRange QueryItems(const QueryRequest& request,
                        const CallOptions& options = {});

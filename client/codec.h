@@ -34,6 +34,9 @@ std::string Encode(const DescribeTableRequest& request);
 std::string Encode(const UpdateTableRequest& request);
 std::string Encode(const DeleteTableRequest& request);
 std::string Encode(const ListTablesRequest& request);
+std::string Encode(const TagRequest& request);
+std::string Encode(const UntagRequest& request);
+std::string Encode(const ListTagsRequest& request);
 
 // A StreamQueryRequest or StreamScanRequest. `resume_token` empty: from the
 // start.

@@ -86,6 +86,12 @@ class Connection {
   virtual void Call(const ListTablesRequest& request,
                     const CallOptions& options,
                     Callback<ListTablesResponse> done) = 0;
+  virtual void Call(const TagRequest& request, const CallOptions& options,
+                    Callback<TagResponse> done) = 0;
+  virtual void Call(const UntagRequest& request, const CallOptions& options,
+                    Callback<UntagResponse> done) = 0;
+  virtual void Call(const ListTagsRequest& request, const CallOptions& options,
+                    Callback<ListTagsResponse> done) = 0;
 
   // All that a query or scan finds, sent by the service as fast as it is read
   // and taken up again where a broken stream ended. A timeout counts per page.

@@ -89,6 +89,21 @@ void MockConnection::Call(const ListTablesRequest& request, const CallOptions&,
   Answer("ListTables", request, std::move(done));
 }
 
+void MockConnection::Call(const TagRequest& request, const CallOptions&,
+                          Callback<TagResponse> done) {
+  Answer("Tag", request, std::move(done));
+}
+
+void MockConnection::Call(const UntagRequest& request, const CallOptions&,
+                          Callback<UntagResponse> done) {
+  Answer("Untag", request, std::move(done));
+}
+
+void MockConnection::Call(const ListTagsRequest& request, const CallOptions&,
+                          Callback<ListTagsResponse> done) {
+  Answer("ListTags", request, std::move(done));
+}
+
 std::unique_ptr<PageStream> MockConnection::Stream(const QueryRequest& request,
                                                    const CallOptions& options) {
   return PagesOf(shared_from_this(), request, options);

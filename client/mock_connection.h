@@ -78,6 +78,12 @@ class MockConnection : public Connection,
             Callback<TableDescription> done) override;
   void Call(const ListTablesRequest& request, const CallOptions& options,
             Callback<ListTablesResponse> done) override;
+  void Call(const TagRequest& request, const CallOptions& options,
+            Callback<TagResponse> done) override;
+  void Call(const UntagRequest& request, const CallOptions& options,
+            Callback<UntagResponse> done) override;
+  void Call(const ListTagsRequest& request, const CallOptions& options,
+            Callback<ListTagsResponse> done) override;
 
   // REQUIRES: the mock is owned by a std::shared_ptr.
   std::unique_ptr<PageStream> Stream(const QueryRequest& request,
@@ -102,7 +108,8 @@ class MockConnection : public Connection,
              Slot<QueryRequest>, Slot<ScanRequest>, Slot<BatchGetRequest>,
              Slot<BatchWriteRequest>, Slot<CreateTableRequest>,
              Slot<DescribeTableRequest>, Slot<UpdateTableRequest>,
-             Slot<DeleteTableRequest>, Slot<ListTablesRequest>>
+             Slot<DeleteTableRequest>, Slot<ListTablesRequest>,
+             Slot<TagRequest>, Slot<UntagRequest>, Slot<ListTagsRequest>>
       slots_ ABSL_GUARDED_BY(mutex_);
 };
 

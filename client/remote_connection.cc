@@ -42,6 +42,9 @@ class RemoteConnection final
   PALLET_CALL(UpdateTableRequest)
   PALLET_CALL(DeleteTableRequest)
   PALLET_CALL(ListTablesRequest)
+  PALLET_CALL(TagRequest)
+  PALLET_CALL(UntagRequest)
+  PALLET_CALL(ListTagsRequest)
 #undef PALLET_CALL
 
   void Call(const BatchGetRequest& request, const CallOptions& options,

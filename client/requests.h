@@ -195,6 +195,24 @@ enum class TableState { kUnknown, kCreating, kUpdating, kDeleting, kActive };
 // "ACTIVE" and so on.
 absl::string_view NameOf(TableState state);
 
+// A second order of the items of each partition key; only at CreateTable.
+struct LocalIndex {
+  enum class Projection { kAll, kKeysOnly, kInclude };
+
+  std::string name = {};
+  KeyAttribute sort = {};
+  Projection projection = Projection::kAll;
+  std::vector<std::string> included = {};  // kInclude: beside the keys
+};
+
+struct LocalIndexDescription {
+  LocalIndex index = {};
+  int64_t item_count = 0;
+  int64_t size_bytes = 0;
+};
+
+using Tags = std::map<std::string, std::string>;
+
 struct TableDescription {
   std::string name = {};
   std::string arn = {};
@@ -206,12 +224,15 @@ struct TableDescription {
   int64_t size_bytes = 0;
   int partition_count = 0;
   bool deletion_protection = false;
+  std::vector<LocalIndexDescription> local_indexes = {};
 };
 
 struct CreateTableRequest {
   std::string table = {};
   KeySchema key = {};
   bool deletion_protection = false;
+  std::vector<LocalIndex> local_indexes = {};  // at most 5
+  Tags tags = {};                              // at most 50
 };
 
 struct DescribeTableRequest {
@@ -225,6 +246,29 @@ struct UpdateTableRequest {
 
 struct DeleteTableRequest {
   std::string table = {};
+};
+
+// Adds tags to a table, or overwrites them. Tables are named by their ARN here
+// (TableDescription::arn).
+struct TagRequest {
+  std::string table_arn = {};
+  Tags tags = {};
+};
+struct TagResponse {};
+
+struct UntagRequest {
+  std::string table_arn = {};
+  std::vector<std::string> keys = {};
+};
+struct UntagResponse {};
+
+struct ListTagsRequest {
+  std::string table_arn = {};
+  std::string page_token = {};  // a next_page_token
+};
+struct ListTagsResponse {
+  Tags tags = {};
+  std::string next_page_token = {};  // empty: this was the last page
 };
 
 struct ListTablesRequest {
@@ -255,6 +299,9 @@ template <> struct ResponseTo<CreateTableRequest> { using Type = TableDescriptio
 template <> struct ResponseTo<DescribeTableRequest> { using Type = TableDescription; };
 template <> struct ResponseTo<UpdateTableRequest> { using Type = TableDescription; };
 template <> struct ResponseTo<DeleteTableRequest> { using Type = TableDescription; };
+template <> struct ResponseTo<TagRequest> { using Type = TagResponse; };
+template <> struct ResponseTo<UntagRequest> { using Type = UntagResponse; };
+template <> struct ResponseTo<ListTagsRequest> { using Type = ListTagsResponse; };
 template <> struct ResponseTo<ListTablesRequest> { using Type = ListTablesResponse; };
 // clang-format on
 }  // namespace internal

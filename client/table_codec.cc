@@ -39,25 +39,109 @@ ScalarType FromMessage(v1::ScalarAttributeType type) {
   }
 }
 
-void AddKeyAttribute(const KeyAttribute& attribute, v1::KeyType role,
-                     v1::CreateTableRequest* message) {
+// Each attribute is defined once.
+void Define(const KeyAttribute& attribute, v1::CreateTableRequest* message) {
+  for (const auto& known : message->attribute_definitions()) {
+    if (known.attribute_name() == attribute.name) return;
+  }
   v1::AttributeDefinition* definition = message->add_attribute_definitions();
   definition->set_attribute_name(attribute.name);
   definition->set_attribute_type(ToMessage(attribute.type));
+}
+
+// To a request or an index.
+template <typename Message>
+void AddElement(const std::string& name, v1::KeyType role, Message* message) {
   v1::KeySchemaElement* element = message->add_key_schema();
-  element->set_attribute_name(attribute.name);
+  element->set_attribute_name(name);
   element->set_key_type(role);
+}
+
+void AddKeyAttribute(const KeyAttribute& attribute, v1::KeyType role,
+                     v1::CreateTableRequest* message) {
+  Define(attribute, message);
+  AddElement(attribute.name, role, message);
+}
+
+v1::ProjectionType ToMessage(LocalIndex::Projection projection) {
+  switch (projection) {
+    case LocalIndex::Projection::kAll:
+      return v1::PROJECTION_TYPE_ALL;
+    case LocalIndex::Projection::kKeysOnly:
+      return v1::PROJECTION_TYPE_KEYS_ONLY;
+    case LocalIndex::Projection::kInclude:
+      return v1::PROJECTION_TYPE_INCLUDE;
+  }
+  return v1::PROJECTION_TYPE_UNSPECIFIED;
+}
+
+LocalIndex::Projection FromMessage(v1::ProjectionType projection) {
+  switch (projection) {
+    case v1::PROJECTION_TYPE_KEYS_ONLY:
+      return LocalIndex::Projection::kKeysOnly;
+    case v1::PROJECTION_TYPE_INCLUDE:
+      return LocalIndex::Projection::kInclude;
+    default:
+      return LocalIndex::Projection::kAll;
+  }
+}
+
+void AddLocalIndex(const LocalIndex& index, const std::string& partition_key,
+                   v1::CreateTableRequest* message) {
+  Define(index.sort, message);
+  v1::LocalSecondaryIndex* added = message->add_local_secondary_indexes();
+  added->set_index_name(index.name);
+  AddElement(partition_key, v1::KEY_TYPE_HASH, added);
+  AddElement(index.sort.name, v1::KEY_TYPE_RANGE, added);
+  added->mutable_projection()->set_projection_type(ToMessage(index.projection));
+  for (const std::string& name : index.included) {
+    added->mutable_projection()->add_non_key_attributes(name);
+  }
+}
+
+template <typename Message>
+void AddTags(const Tags& tags, Message* message) {
+  for (const auto& [key, value] : tags) {
+    v1::Tag* tag = message->add_tags();
+    tag->set_key(key);
+    tag->set_value(value);
+  }
+}
+
+ScalarType TypeOf(const v1::TableDescription& message,
+                  const std::string& attribute) {
+  for (const auto& definition : message.attribute_definitions()) {
+    if (definition.attribute_name() == attribute) {
+      return FromMessage(definition.attribute_type());
+    }
+  }
+  return ScalarType::kString;
+}
+
+LocalIndexDescription ReadLocalIndex(
+    const v1::TableDescription& table,
+    const v1::LocalSecondaryIndexDescription& message) {
+  LocalIndexDescription description;
+  LocalIndex& index = description.index;
+  index.name = message.index_name();
+  for (const v1::KeySchemaElement& element : message.key_schema()) {
+    if (element.key_type() != v1::KEY_TYPE_RANGE) continue;
+    index.sort = {element.attribute_name(),
+                  TypeOf(table, element.attribute_name())};
+  }
+  index.projection = FromMessage(message.projection().projection_type());
+  index.included.assign(message.projection().non_key_attributes().begin(),
+                        message.projection().non_key_attributes().end());
+  description.item_count = message.item_count();
+  description.size_bytes = message.index_size_bytes();
+  return description;
 }
 
 KeySchema ReadKeySchema(const v1::TableDescription& message) {
   KeySchema schema;
   for (const v1::KeySchemaElement& element : message.key_schema()) {
-    KeyAttribute attribute{.name = element.attribute_name()};
-    for (const auto& definition : message.attribute_definitions()) {
-      if (definition.attribute_name() == attribute.name) {
-        attribute.type = FromMessage(definition.attribute_type());
-      }
-    }
+    KeyAttribute attribute{element.attribute_name(),
+                           TypeOf(message, element.attribute_name())};
     if (element.key_type() == v1::KEY_TYPE_HASH) {
       schema.partition = std::move(attribute);
     } else {
@@ -96,6 +180,9 @@ TableDescription FromMessage(const v1::TableDescription& message) {
   table.size_bytes = message.table_size_bytes();
   table.partition_count = message.partition_count();
   table.deletion_protection = message.deletion_protection_enabled();
+  for (const auto& index : message.local_secondary_indexes()) {
+    table.local_indexes.push_back(ReadLocalIndex(message, index));
+  }
   return table;
 }
 
@@ -143,6 +230,9 @@ PALLET_METHOD(CreateTableRequest, "TableService/CreateTable", kOnce, 0)
 PALLET_METHOD(DescribeTableRequest, "TableService/DescribeTable", kSafe, 0)
 PALLET_METHOD(UpdateTableRequest, "TableService/UpdateTable", kOnce, 0)
 PALLET_METHOD(DeleteTableRequest, "TableService/DeleteTable", kOnce, 0)
+PALLET_METHOD(TagRequest, "TableService/TagResource", kSafe, 0)
+PALLET_METHOD(UntagRequest, "TableService/UntagResource", kSafe, 0)
+PALLET_METHOD(ListTagsRequest, "TableService/ListTagsOfResource", kSafe, 0)
 PALLET_METHOD(ListTablesRequest, "TableService/ListTables", kSafe, 0)
 // clang-format on
 #undef PALLET_METHOD
@@ -162,6 +252,10 @@ std::string Encode(const CreateTableRequest& request) {
   if (request.key.sort.has_value()) {
     AddKeyAttribute(*request.key.sort, v1::KEY_TYPE_RANGE, &message);
   }
+  for (const LocalIndex& index : request.local_indexes) {
+    AddLocalIndex(index, request.key.partition.name, &message);
+  }
+  AddTags(request.tags, &message);
   if (request.deletion_protection) {
     message.set_deletion_protection_enabled(true);
   }
@@ -194,6 +288,27 @@ std::string Encode(const ListTablesRequest& request) {
   return message.SerializeAsString();
 }
 
+std::string Encode(const TagRequest& request) {
+  v1::TagResourceRequest message;
+  message.set_resource_arn(request.table_arn);
+  AddTags(request.tags, &message);
+  return message.SerializeAsString();
+}
+
+std::string Encode(const UntagRequest& request) {
+  v1::UntagResourceRequest message;
+  message.set_resource_arn(request.table_arn);
+  for (const std::string& key : request.keys) message.add_tag_keys(key);
+  return message.SerializeAsString();
+}
+
+std::string Encode(const ListTagsRequest& request) {
+  v1::ListTagsOfResourceRequest message;
+  message.set_resource_arn(request.table_arn);
+  if (!request.page_token.empty()) message.set_next_token(request.page_token);
+  return message.SerializeAsString();
+}
+
 // ---- Responses
 
 template <>
@@ -218,6 +333,31 @@ template <>
 absl::StatusOr<TableDescription> Decode<DeleteTableRequest>(
     absl::string_view encoded) {
   return DecodeTable<v1::DeleteTableResponse>(encoded);
+}
+
+template <>
+absl::StatusOr<TagResponse> Decode<TagRequest>(absl::string_view) {
+  return TagResponse{};
+}
+
+template <>
+absl::StatusOr<UntagResponse> Decode<UntagRequest>(absl::string_view) {
+  return UntagResponse{};
+}
+
+template <>
+absl::StatusOr<ListTagsResponse> Decode<ListTagsRequest>(
+    absl::string_view encoded) {
+  v1::ListTagsOfResourceResponse message;
+  if (!message.ParseFromArray(encoded.data(), encoded.size())) {
+    return Malformed();
+  }
+  ListTagsResponse response;
+  for (const v1::Tag& tag : message.tags()) {
+    response.tags[tag.key()] = tag.value();
+  }
+  response.next_page_token = message.next_token();
+  return response;
 }
 
 template <>

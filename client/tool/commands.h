@@ -33,12 +33,19 @@ struct CreateOptions {
   std::string sort = {};  // as key; empty: none
   bool deletion_protection = false;
   bool if_missing = false;
+  std::vector<std::string> local_indexes = {};  // "name=key", see main.cc
+  std::vector<std::string> tags = {};           // "key=value"
 };
 
 int ListTables(Session& session);
 int CreateTable(Session& session, const CreateOptions& options);
 int DescribeTable(Session& session, const std::string& table);
 int DeleteTable(Session& session, const std::string& table);
+int ListTags(Session& session, const std::string& table);
+int Tag(Session& session, const std::string& table,
+        const std::vector<std::string>& tags);  // "key=value"
+int Untag(Session& session, const std::string& table,
+          const std::vector<std::string>& keys);
 
 // ---- Items (item_commands.cc)
 

@@ -41,6 +41,7 @@ struct CommandLine {
   bool unary_calls = false;
 
   std::string table;
+  std::vector<std::string> tags;
   CreateOptions create;
   WriteOptions put, erase;
   UpdateOptions update;
@@ -84,6 +85,32 @@ void AddExpressions(CLI::App* command, ExpressionOptions& options) {
                       "what :placeholders stand for, as a JSON object");
 }
 
+void AddTags(CLI::App* tables, CommandLine& line) {
+  CLI::App* list = tables->add_subcommand("tags", "Print the tags of a table");
+  list->add_option("table", line.table, "name")->required();
+  list->callback([&line] {
+    line.run = [&line](Session& session) {
+      return ListTags(session, line.table);
+    };
+  });
+  CLI::App* tag = tables->add_subcommand("tag", "Add or change tags");
+  tag->add_option("table", line.table, "name")->required();
+  tag->add_option("tags", line.tags, "KEY=VALUE")->required();
+  tag->callback([&line] {
+    line.run = [&line](Session& session) {
+      return Tag(session, line.table, line.tags);
+    };
+  });
+  CLI::App* untag = tables->add_subcommand("untag", "Take tags away");
+  untag->add_option("table", line.table, "name")->required();
+  untag->add_option("keys", line.tags, "keys of tags")->required();
+  untag->callback([&line] {
+    line.run = [&line](Session& session) {
+      return Untag(session, line.table, line.tags);
+    };
+  });
+}
+
 void AddTables(CLI::App& app, CommandLine& line) {
   CLI::App* tables = app.add_subcommand("tables", "List and change tables");
   tables->require_subcommand(1);
@@ -98,6 +125,10 @@ void AddTables(CLI::App& app, CommandLine& line) {
                    "partition key: name, or name:S, name:N, name:B")
       ->required();
   create->add_option("--sort", line.create.sort, "sort key, likewise");
+  create->add_option("--local-index", line.create.local_indexes,
+                     "second order: NAME=KEY, NAME=KEY=keys or NAME=KEY=a,b "
+                     "(what it holds beside keys; default: all)");
+  create->add_option("--tag", line.create.tags, "KEY=VALUE");
   create->add_flag("--deletion-protection", line.create.deletion_protection,
                    "refuse to delete it");
   create->add_flag("--if-missing", line.create.if_missing,
@@ -115,6 +146,8 @@ void AddTables(CLI::App& app, CommandLine& line) {
       return DescribeTable(session, line.table);
     };
   });
+
+  AddTags(tables, line);
 
   CLI::App* erase =
       tables->add_subcommand("delete", "Delete a table and all its items");

@@ -126,6 +126,12 @@ void Output::PrintTables(const std::vector<std::string>& names) {
   }
 }
 
+void Output::PrintTags(const Tags& tags) {
+  std::vector<std::pair<std::string, Value>> fields;
+  for (const auto& [key, value] : tags) fields.push_back({key, value});
+  PrintFields(fields);
+}
+
 void Output::PrintTable(const TableDescription& table) {
   std::vector<std::pair<std::string, Value>> fields = {
       {"name", table.name},
@@ -133,6 +139,12 @@ void Output::PrintTable(const TableDescription& table) {
       {"partition_key", Describe(table.key.partition)}};
   if (table.key.sort.has_value()) {
     fields.push_back({"sort_key", Describe(*table.key.sort)});
+  }
+  for (const LocalIndexDescription& each : table.local_indexes) {
+    fields.push_back({absl::StrCat("local_index ", each.index.name),
+                      Describe(each.index.sort)});
+    fields.push_back({absl::StrCat("local_index ", each.index.name, " entries"),
+                      each.item_count});
   }
   fields.insert(fields.end(),
                 {{"items", table.item_count},

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "base/status_macros.h"
 #include "client/tool/commands.h"
 #include "model/errors.h"
@@ -32,6 +35,59 @@ absl::StatusOr<KeyAttribute> ParseKeyAttribute(const std::string& text) {
   return attribute;
 }
 
+// "name=key", "name=key=keys" or "name=key=a,b"; a key as for the table's.
+absl::StatusOr<LocalIndex> ParseLocalIndex(const std::string& text) {
+  const std::vector<std::string> parts = absl::StrSplit(text, '=');
+  if (parts.size() < 2 || parts.size() > 3) {
+    return model::ValidationError(
+        absl::StrCat("\"", text, "\" is no index, as in ",
+                     "--local-index by-score=score:N"));
+  }
+  LocalIndex index{.name = parts[0]};
+  ASSIGN_OR_RETURN(index.sort, ParseKeyAttribute(parts[1]));
+  if (parts.size() == 2) return index;
+  if (parts[2] == "keys") {
+    index.projection = LocalIndex::Projection::kKeysOnly;
+  } else {
+    index.projection = LocalIndex::Projection::kInclude;
+    index.included = absl::StrSplit(parts[2], ',');
+  }
+  return index;
+}
+
+absl::StatusOr<Tags> ParseTags(const std::vector<std::string>& texts) {
+  Tags tags;
+  for (const std::string& text : texts) {
+    const size_t equals = text.find('=');
+    if (equals == std::string::npos) {
+      return model::ValidationError(
+          absl::StrCat("\"", text, "\" is no tag, as in team=maps"));
+    }
+    tags[text.substr(0, equals)] = text.substr(equals + 1);
+  }
+  return tags;
+}
+
+// Tags are given to ARNs.
+absl::StatusOr<std::string> ArnOf(Session& session, const std::string& table) {
+  ASSIGN_OR_RETURN(const TableDescription description,
+                   session.client.DescribeTable({.table = table}));
+  return description.arn;
+}
+
+absl::StatusOr<Tags> AllTags(Session& session, const std::string& table) {
+  ListTagsRequest request;
+  ASSIGN_OR_RETURN(request.table_arn, ArnOf(session, table));
+  Tags tags;
+  do {
+    ASSIGN_OR_RETURN(const ListTagsResponse page,
+                     session.client.ListTags(request));
+    tags.insert(page.tags.begin(), page.tags.end());
+    request.page_token = page.next_page_token;
+  } while (!request.page_token.empty());
+  return tags;
+}
+
 absl::StatusOr<CreateTableRequest> ToRequest(const CreateOptions& options) {
   CreateTableRequest request{
       .table = options.table,
@@ -40,6 +96,11 @@ absl::StatusOr<CreateTableRequest> ToRequest(const CreateOptions& options) {
   if (!options.sort.empty()) {
     ASSIGN_OR_RETURN(request.key.sort, ParseKeyAttribute(options.sort));
   }
+  for (const std::string& text : options.local_indexes) {
+    ASSIGN_OR_RETURN(LocalIndex index, ParseLocalIndex(text));
+    request.local_indexes.push_back(std::move(index));
+  }
+  ASSIGN_OR_RETURN(request.tags, ParseTags(options.tags));
   return request;
 }
 
@@ -83,6 +144,34 @@ int DeleteTable(Session& session, const std::string& table) {
   if (!description.ok()) return session.output.Fail(description.status());
   session.output.Say(absl::StrCat("deleted ", table));
   return kDone;
+}
+
+int ListTags(Session& session, const std::string& table) {
+  const auto tags = AllTags(session, table);
+  if (!tags.ok()) return session.output.Fail(tags.status());
+  session.output.PrintTags(*tags);
+  return kDone;
+}
+
+int Tag(Session& session, const std::string& table,
+        const std::vector<std::string>& tags) {
+  TagRequest request;
+  const auto parsed = ParseTags(tags);
+  if (!parsed.ok()) return session.output.Misused(parsed.status());
+  request.tags = *parsed;
+  const auto arn = ArnOf(session, table);
+  if (!arn.ok()) return session.output.Fail(arn.status());
+  request.table_arn = *arn;
+  const auto done = session.client.Tag(request);
+  return done.ok() ? kDone : session.output.Fail(done.status());
+}
+
+int Untag(Session& session, const std::string& table,
+          const std::vector<std::string>& keys) {
+  const auto arn = ArnOf(session, table);
+  if (!arn.ok()) return session.output.Fail(arn.status());
+  const auto done = session.client.Untag({.table_arn = *arn, .keys = keys});
+  return done.ok() ? kDone : session.output.Fail(done.status());
 }
 
 }  // namespace pallet::tool

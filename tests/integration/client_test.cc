@@ -126,6 +126,45 @@ TEST_P(ClientNodeTest, Example) {
             std::nullopt);
 }
 
+TEST_P(ClientNodeTest, LocalIndexesOrderItemsAnew) {
+  const auto table = client_->CreateTable(
+      {.table = "cities",
+       .key = {.partition = {.name = "country"},
+               .sort = KeyAttribute{.name = "name"}},
+       .local_indexes = {{.name = "by-number",
+                          .sort = {"number", ScalarType::kNumber},
+                          .projection = LocalIndex::Projection::kKeysOnly}},
+       .tags = {{"team", "maps"}}});
+  ASSERT_TRUE(table.ok()) << table.status();
+  for (const int number : {3, 1, 2}) {
+    ASSERT_TRUE(client_
+                    ->PutItem({.table = "cities",
+                               .item = {{"country", "DE"},
+                                        {"name", absl::StrCat("n", -number)},
+                                        {"number", number}}})
+                    .ok());
+  }
+  const QueryRequest query{.table = "cities",
+                           .index = "by-number",
+                           .key_condition = "country = :c",
+                           .values = {{":c", "DE"}},
+                           .consistent_read = true,
+                           .limit = 1};
+  EXPECT_THAT(NumbersOf(client_->QueryItems(query)), ElementsAre(1, 2, 3));
+  const auto described = client_->DescribeTable({.table = "cities"});
+  ASSERT_TRUE(described.ok()) << described.status();
+  ASSERT_EQ(described->local_indexes.size(), 1u);
+  EXPECT_EQ(described->local_indexes[0].index.sort.type, ScalarType::kNumber);
+  EXPECT_EQ(described->local_indexes[0].item_count, 3);
+  ASSERT_TRUE(
+      client_->Tag({.table_arn = described->arn, .tags = {{"x", "y"}}}).ok());
+  ASSERT_TRUE(
+      client_->Untag({.table_arn = described->arn, .keys = {"team"}}).ok());
+  const auto tags = client_->ListTags({.table_arn = described->arn});
+  ASSERT_TRUE(tags.ok()) << tags.status();
+  EXPECT_EQ(tags->tags, (Tags{{"x", "y"}}));
+}
+
 TEST_P(ClientNodeTest, UpdatesAndConditions) {
   const Item key{{"country", "DE"}, {"name", "Ulm"}};
   UpdateItemRequest count{.table = kTable,

@@ -288,6 +288,79 @@ TEST_F(CommandTest, LoadPutsEveryItemAndCountsFailures) {
   EXPECT_EQ(mock_->Calls<PutItemRequest>(), 5u);
 }
 
+TEST_F(CommandTest, TablesAreMadeWithLocalIndexesAndTags) {
+  CreateTableRequest made;
+  mock_->On<CreateTableRequest>([&](const CreateTableRequest& request)
+                                    -> absl::StatusOr<TableDescription> {
+    made = request;
+    TableDescription table{.name = request.table, .key = request.key};
+    for (const LocalIndex& index : request.local_indexes) {
+      table.local_indexes.push_back({.index = index, .item_count = 7});
+    }
+    return table;
+  });
+  const std::string out = Print([](Session& session) {
+    return CreateTable(
+        session, {.table = "t",
+                  .key = "k",
+                  .sort = "s",
+                  .local_indexes = {"by-a=a:N", "by-b=b=keys", "by-c=c=x,y"},
+                  .tags = {"team=maps", "empty="}});
+  });
+  EXPECT_EQ(code_, kDone);
+  ASSERT_EQ(made.local_indexes.size(), 3u);
+  EXPECT_EQ(made.local_indexes[0].name, "by-a");
+  EXPECT_EQ(made.local_indexes[0].sort.type, ScalarType::kNumber);
+  EXPECT_EQ(made.local_indexes[1].projection,
+            LocalIndex::Projection::kKeysOnly);
+  EXPECT_THAT(made.local_indexes[2].included, ElementsAre("x", "y"));
+  EXPECT_EQ(made.tags, (Tags{{"empty", ""}, {"team", "maps"}}));
+  EXPECT_THAT(out, HasSubstr("local_index by-c"));
+
+  Print([](Session& session) {
+    return CreateTable(
+        session,
+        {.table = "t", .key = "k", .sort = "s", .local_indexes = {"by-a"}});
+  });
+  EXPECT_EQ(code_, kWrongUsage);
+}
+
+TEST_F(CommandTest, TagsAreListedGivenAndTakenAway) {
+  mock_->On<DescribeTableRequest>(
+      [](const DescribeTableRequest&) -> absl::StatusOr<TableDescription> {
+        return TableDescription{.name = "t", .arn = "arn:t"};
+      });
+  mock_->On<ListTagsRequest>(
+      [](const ListTagsRequest& request) -> absl::StatusOr<ListTagsResponse> {
+        EXPECT_EQ(request.table_arn, "arn:t");
+        if (request.page_token.empty()) {
+          return ListTagsResponse{{{"a", "1"}}, "more"};
+        }
+        return ListTagsResponse{{{"b", "2"}}, ""};
+      });
+  Tags given;
+  mock_->On<TagRequest>(
+      [&](const TagRequest& request) -> absl::StatusOr<TagResponse> {
+        given = request.tags;
+        return TagResponse{};
+      });
+  std::vector<std::string> taken;
+  mock_->On<UntagRequest>(
+      [&](const UntagRequest& request) -> absl::StatusOr<UntagResponse> {
+        taken = request.keys;
+        return UntagResponse{};
+      });
+  EXPECT_EQ(Print([](Session& session) { return ListTags(session, "t"); }),
+            "{\"a\":\"1\",\"b\":\"2\"}\n");
+  Print([](Session& session) { return Tag(session, "t", {"c=3=x"}); });
+  EXPECT_EQ(code_, kDone);
+  EXPECT_EQ(given, (Tags{{"c", "3=x"}}));
+  Print([](Session& session) { return Untag(session, "t", {"c"}); });
+  EXPECT_THAT(taken, ElementsAre("c"));
+  Print([](Session& session) { return Tag(session, "t", {"c"}); });
+  EXPECT_EQ(code_, kWrongUsage);
+}
+
 TEST_F(CommandTest, ExportWritesEveryItemOfEverySegment) {
   mock_->On<DescribeTableRequest>(
       [](const DescribeTableRequest&) -> absl::StatusOr<TableDescription> {
