@@ -103,9 +103,9 @@ class ClientTest(unittest.TestCase):
             self.items.PutItem(item_pb2.PutItemRequest(
                 table_name="music",
                 item=item(artist=Value(s="a"), song=Value(s="refused")),
-                condition_expression="attribute_not_exists(artist)"))
+                client_request_token="once"))
         self.assertEqual(caught.exception.code(), grpc.StatusCode.UNIMPLEMENTED)
-        self.assertIn("condition_expression", caught.exception.details())
+        self.assertIn("client_request_token", caught.exception.details())
         got = self.items.GetItem(item_pb2.GetItemRequest(
             table_name="music", key=item(artist=Value(s="a"), song=Value(s="refused"))))
         self.assertFalse(got.HasField("item"))

@@ -23,13 +23,14 @@ std::string Encoded() {
 }
 
 TEST_F(HandlerTest, TheseOperationsAreBuilt) {
-  EXPECT_THAT(registry_.Names(),
-              ElementsAre("BatchGetItem", "BatchWriteItem", "CreateTable",
-                          "DeleteItem", "DeleteTable", "DescribeEndpoints",
-                          "DescribeLimits", "DescribeTable", "GetItem",
-                          "ListTables", "ListTagsOfResource", "PutItem",
-                          "Query", "Scan", "StreamQuery", "StreamScan",
-                          "TagResource", "UntagResource", "UpdateTable"));
+  EXPECT_THAT(
+      registry_.Names(),
+      ElementsAre("BatchGetItem", "BatchWriteItem", "CreateTable", "DeleteItem",
+                  "DeleteTable", "DescribeEndpoints", "DescribeLimits",
+                  "DescribeTable", "GetItem", "ListTables",
+                  "ListTagsOfResource", "PutItem", "Query", "Scan",
+                  "StreamQuery", "StreamScan", "TagResource", "UntagResource",
+                  "UpdateItem", "UpdateTable"));
 }
 
 TEST_F(HandlerTest, EveryOperationIsAnRpcOfTheContract) {
