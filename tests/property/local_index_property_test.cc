@@ -37,8 +37,6 @@ namespace {
 struct Place {
   std::optional<int> a, c;
   std::optional<std::string> b, x, z;
-
-  friend bool operator==(const Place&, const Place&) = default;
 };
 using PlaceKey = std::pair<std::string, int>;  // pk, sk
 
