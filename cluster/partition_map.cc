@@ -10,12 +10,32 @@ namespace pallet::cluster {
 
 using storage::HashRange;
 
-const TablePartition& Table::PartitionOf(uint64_t hash) const {
+namespace {
+
+const TablePartition& PartitionOfHash(
+    const std::vector<TablePartition>& partitions, uint64_t hash) {
   const auto after = std::upper_bound(
       partitions.begin(), partitions.end(), hash,
       [](uint64_t h, const TablePartition& p) { return h < p.range.first; });
-  CHECK(after != partitions.begin()) << "table " << name << " has a gap";
+  CHECK(after != partitions.begin()) << "a gap between partitions";
   return *std::prev(after);
+}
+
+}  // namespace
+
+const TablePartition& GlobalIndex::PartitionOf(uint64_t hash) const {
+  return PartitionOfHash(partitions, hash);
+}
+
+const TablePartition& Table::PartitionOf(uint64_t hash) const {
+  return PartitionOfHash(partitions, hash);
+}
+
+const GlobalIndex* Table::FindGlobalIndex(absl::string_view index) const {
+  for (const GlobalIndex& each : global_indexes) {
+    if (each.schema->name() == index) return &each;
+  }
+  return nullptr;
 }
 
 const model::LocalIndex* Table::FindLocalIndex(absl::string_view index) const {

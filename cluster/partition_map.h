@@ -17,6 +17,7 @@
 #include "absl/strings/string_view.h"
 #include "base/strong_id.h"
 #include "cluster/throughput_meter.h"
+#include "model/global_index.h"
 #include "model/key.h"
 #include "model/local_index.h"
 #include "storage/ids.h"
@@ -44,6 +45,29 @@ struct TablePartition {
                          const TablePartition&) = default;
 };
 
+struct IndexIdTag;
+using IndexId = StrongId<IndexIdTag, uint64_t>;
+
+enum class IndexState {
+  kCreating,  // takes changes, is being filled; not to be read
+  kActive,
+};
+
+// A global secondary index of a table.
+struct GlobalIndex {
+  IndexId id;
+  storage::KeyspaceId keyspace;
+  // Shared with the tables of other snapshots.
+  std::shared_ptr<const model::GlobalIndex> schema;
+  // The table's, when the index came. A partition of the table keeps changes
+  // for the index when its own schema version is not lower.
+  uint64_t schema_version = 0;
+  IndexState state = IndexState::kCreating;
+  std::vector<TablePartition> partitions = {};
+
+  const TablePartition& PartitionOf(uint64_t hash) const;
+};
+
 struct Table {
   TableId id;
   std::string name;
@@ -51,6 +75,10 @@ struct Table {
   model::KeySchema key;
   // At most storage::kMaxLocalIndexes.
   std::vector<model::LocalIndex> local_indexes = {};
+  // In the order they were made.
+  std::vector<GlobalIndex> global_indexes = {};
+  // Grows with each change of the global indexes; 0: never had one.
+  uint64_t schema_version = 0;
   std::vector<TablePartition> partitions;
   // What else the catalog says of it (pallet/storage/v1/catalog.proto). Shared
   // with the tables of other snapshots.
@@ -61,6 +89,8 @@ struct Table {
 
   const TablePartition& PartitionOf(uint64_t hash) const;
 
+  // Null if there is no global index of that name.
+  const GlobalIndex* FindGlobalIndex(absl::string_view index) const;
   // Null if there is no local index of that name.
   const model::LocalIndex* FindLocalIndex(absl::string_view index) const;
   // Of the entries of local_indexes[number].

@@ -41,9 +41,18 @@ absl::Status Empty(const LocalIndex& index, const KeyValue& value,
       ", IndexKey: ", index.key().sort->name));
 }
 
-// Appends the attributes of `item` that are in `names`; both are sorted.
-size_t Keep(ItemView item, const std::vector<std::string>& names,
-            std::string* out) {
+KeyValue ValueOf(const KeyAttribute& attribute, ItemView item) {
+  const std::optional<ValueView> value = item.Find(attribute.name);
+  CHECK(value.has_value()) << attribute.name;
+  std::optional<KeyValue> scalar = ScalarOf(*value);
+  CHECK(scalar.has_value() && scalar->type == attribute.type) << attribute.name;
+  return *std::move(scalar);
+}
+
+}  // namespace
+
+size_t KeepAttributes(ItemView item, const std::vector<std::string>& names,
+                      std::string* out) {
   size_t size = 0;
   auto name = names.begin();
   for (auto at = item.begin(); at != item.end() && name != names.end(); ++at) {
@@ -59,16 +68,6 @@ size_t Keep(ItemView item, const std::vector<std::string>& names,
   }
   return size;
 }
-
-KeyValue ValueOf(const KeyAttribute& attribute, ItemView item) {
-  const std::optional<ValueView> value = item.Find(attribute.name);
-  CHECK(value.has_value()) << attribute.name;
-  std::optional<KeyValue> scalar = ScalarOf(*value);
-  CHECK(scalar.has_value() && scalar->type == attribute.type) << attribute.name;
-  return *std::move(scalar);
-}
-
-}  // namespace
 
 LocalIndex::LocalIndex(std::string name, KeySchema key, KeySchema table_key,
                        Projection projection)
@@ -107,7 +106,7 @@ std::optional<LocalIndex::Entry> LocalIndex::EntryOf(
     return entry;
   }
   storage->clear();
-  entry.size = Keep(view, kept_, storage);
+  entry.size = KeepAttributes(view, kept_, storage);
   entry.bytes = *storage;
   return entry;
 }

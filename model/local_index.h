@@ -29,6 +29,11 @@ struct Projection {
       {};  // kInclude only, as they were given
 };
 
+// Appends the attributes of `item` that are in `names` (both sorted) to `out`:
+// a canonical item too. Returns their size by DynamoDB's rule.
+size_t KeepAttributes(ItemView item, const std::vector<std::string>& names,
+                      std::string* out);
+
 class LocalIndex {
  public:
   // REQUIRES: both schemas have a sort key, and the same partition key.

@@ -119,7 +119,16 @@ uint64_t PlacementHash(const model::KeyValue& partition, uint64_t seed) {
 
 std::string CollectionPrefix(KeyspaceId keyspace,
                              const model::KeyValue& partition, uint64_t seed) {
-  const std::string encoded = EncodeKeyValue(partition);
+  return CollectionPrefix(keyspace, absl::MakeConstSpan(&partition, 1), seed);
+}
+
+std::string CollectionPrefix(KeyspaceId keyspace,
+                             absl::Span<const model::KeyValue> partition,
+                             uint64_t seed) {
+  std::string encoded;
+  for (const model::KeyValue& value : partition) {
+    encoded += EncodeKeyValue(value);
+  }
   std::string out;
   out.reserve(kRowKeyPrefixBytes + kMaxPlainPartitionBytes);
   AppendU32(&out, keyspace.value());
@@ -156,6 +165,19 @@ std::string RowKeyOfEntry(KeyspaceId table, absl::string_view entry_key,
   AppendU32(&out, table.value());
   absl::StrAppend(&out, entry_key.substr(4, index_sort_at - 4),
                   entry_key.substr(sort_at));
+  return out;
+}
+
+absl::string_view ItemPart(absl::string_view row_key) {
+  CHECK_GE(row_key.size(), kRowKeyPrefixBytes);
+  return row_key.substr(kRowKeyPrefixBytes);
+}
+
+std::string GlobalEntryKey(KeyspaceId index, const model::IndexKey& key,
+                           absl::string_view row_key, uint64_t seed) {
+  std::string out = CollectionPrefix(index, key.partition, seed);
+  for (const model::KeyValue& value : key.sort) out += EncodeKeyValue(value);
+  absl::StrAppend(&out, ItemPart(row_key));
   return out;
 }
 

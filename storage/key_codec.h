@@ -8,6 +8,10 @@
 //   sort      := value
 //   entry key := keyspace u32 | hash u64 | partition | index sort | sort
 //                -- of an item in a local index: ties in the table's order
+//   global entry key := keyspace u32 | hash u64 | partition | sort* | item
+//                -- of an item in a global index; `partition` is of the values
+//                of all partition attributes, one behind the other
+//   item      := partition | sort?   -- as in the item's row key
 //   value     := 0x01 string | 0x02 number | 0x03 binary
 //   string, binary := (byte | 0x00 0xFF)* 0x00 0x00
 //                     -- zeros escaped, so that no key is a prefix of another
@@ -25,6 +29,8 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "model/global_index.h"
 #include "model/key.h"
 #include "storage/ids.h"
 
@@ -58,6 +64,19 @@ std::string IndexRowKey(KeyspaceId index, absl::string_view row_key,
 std::string RowKeyOfEntry(KeyspaceId table, absl::string_view entry_key,
                           const model::KeyValue& sort,
                           const model::KeyValue& index_sort);
+
+// The same of several partition attributes: rows of a global index.
+std::string CollectionPrefix(KeyspaceId keyspace,
+                             absl::Span<const model::KeyValue> partition,
+                             uint64_t seed);
+
+// What tells an item of its table from all others: its row key without keyspace
+// and hash. REQUIRES: size >= kRowKeyPrefixBytes.
+absl::string_view ItemPart(absl::string_view row_key);
+
+// The key of an item's entry in a global index.
+std::string GlobalEntryKey(KeyspaceId index, const model::IndexKey& key,
+                           absl::string_view row_key, uint64_t seed);
 
 // keyspace | hash: the first possible row key at that hash.
 std::string HashPrefix(KeyspaceId keyspace, uint64_t hash);
