@@ -33,6 +33,7 @@ PartitionBatch& Batch::Add(const PartitionState& before) {
   partition.effects.clear();
   partition.begin = partition.end = {};
   partition.range_rows = 0;
+  partition.has_changes = false;
   return partition;
 }
 

@@ -43,6 +43,7 @@ struct PartitionBatch {
   std::vector<RowEffect> effects;  // kRows, in order
   absl::string_view begin, end;    // kDeleteRange
   uint64_t range_rows = 0;         // in that range
+  bool has_changes = false;        // rows for who follows it (side_rows.h)
 };
 
 // Changes partitions rather than rows, or only the log.

@@ -17,10 +17,12 @@ absl::Status Damaged(const RecordView& record, absl::string_view what) {
                    record.partition.value(), " ", what));
 }
 
-void AddIndexCounts(const PartitionInfo& info, EntryBuilder* entry) {
+// What the entry's header has no room for.
+void AddStateEffects(const PartitionInfo& info, EntryBuilder* entry) {
   for (uint32_t i = 0; i < info.index_count; ++i) {
     entry->SetIndexCounts({i, info.indexes[i]});
   }
+  if (info.schema_version > 0) entry->SetSchemaVersion(info.schema_version);
 }
 
 void AddEffects(const PartitionBatch& partition, EntryBuilder* entry) {
@@ -33,11 +35,11 @@ void AddEffects(const PartitionBatch& partition, EntryBuilder* entry) {
           entry->Put(DatabaseId::kItems, effect.row_key, effect.row);
         }
       }
-      AddIndexCounts(partition.after.info, entry);
+      AddStateEffects(partition.after.info, entry);
       return;
     case PartitionBatch::Kind::kDeleteRange:
       entry->DeleteRange(DatabaseId::kItems, partition.begin, partition.end);
-      AddIndexCounts(partition.after.info, entry);
+      AddStateEffects(partition.after.info, entry);
       return;
     case PartitionBatch::Kind::kForget:
       entry->Delete(DatabaseId::kPartitions,
@@ -61,6 +63,10 @@ absl::StatusOr<bool> ApplyEffects(EntryReader& reader, PartitionInfo* info,
     if (effect.op == EffectOp::kIndexCounts) {
       ASSIGN_OR_RETURN(const IndexCounts counts, DecodeIndexCounts(effect));
       info->indexes[counts.index] = counts.counts;
+      continue;
+    }
+    if (effect.op == EffectOp::kSchemaVersion) {
+      ASSIGN_OR_RETURN(info->schema_version, DecodeSchemaVersion(effect));
       continue;
     }
     RETURN_IF_ERROR(image.Apply(effect));

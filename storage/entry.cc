@@ -55,6 +55,13 @@ void EntryBuilder::SetIndexCounts(const IndexCounts& counts) {
   AppendBytes(&buffer_, value);
 }
 
+void EntryBuilder::SetSchemaVersion(uint64_t version) {
+  std::string value;
+  AppendU64(&value, version);
+  Begin(EffectOp::kSchemaVersion, DatabaseId::kPartitions, {});
+  AppendBytes(&buffer_, value);
+}
+
 bool EntryBuilder::empty() const { return buffer_.size() == kEntryHeaderBytes; }
 
 absl::string_view EntryBuilder::Finish(const EntryHeader& header) {
@@ -81,7 +88,7 @@ absl::StatusOr<bool> EntryReader::Next(Effect* effect) {
   uint8_t op, database;
   if (!ConsumeU8(&rest_, &op) || !ConsumeU8(&rest_, &database) ||
       op < static_cast<uint8_t>(EffectOp::kPut) ||
-      op > static_cast<uint8_t>(EffectOp::kIndexCounts) ||
+      op > static_cast<uint8_t>(EffectOp::kSchemaVersion) ||
       !IsEffectDatabase(database) || !ConsumeBytes(&rest_, &effect->key)) {
     return Damaged();
   }
@@ -109,6 +116,18 @@ absl::StatusOr<IndexCounts> DecodeIndexCounts(const Effect& effect) {
   }
   counts.index = index;
   return counts;
+}
+
+absl::StatusOr<uint64_t> DecodeSchemaVersion(const Effect& effect) {
+  absl::string_view value = effect.value;
+  uint64_t version = 0;
+  if (effect.op != EffectOp::kSchemaVersion ||
+      effect.database != DatabaseId::kPartitions || !effect.key.empty() ||
+      !ConsumeU64(&value, &version) || !value.empty()) {
+    return model::MakeError(model::Reason::kDataLoss,
+                            "an entry's schema version is damaged");
+  }
+  return version;
 }
 
 absl::Status EntryReader::Damaged() const {

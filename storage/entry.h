@@ -8,6 +8,7 @@
 //           | 0x02 | database u8 | key bytes                   -- delete
 //           | 0x03 | database u8 | begin bytes | end bytes     -- delete range
 //           | 0x04 | partitions u8 | index bytes | counts bytes
+//           | 0x05 | partitions u8 | empty bytes | schema version u64 as bytes
 //   index  := u8                  -- counts of that local index, from 0, after
 //   counts := rows u64 | bytes u64                           -- the entry
 //   bytes  := varint length, then that many bytes (base/bytes.h)
@@ -41,7 +42,8 @@ enum class EffectOp : uint8_t {
   kPut = 1,
   kDelete = 2,
   kDeleteRange = 3,
-  kIndexCounts = 4,  // of the partition; not for the image
+  kIndexCounts = 4,    // of the partition; not for the image
+  kSchemaVersion = 5,  // likewise
 };
 
 struct Effect {
@@ -59,6 +61,9 @@ struct IndexCounts {
 // What a kIndexCounts effect says. kDataLoss if it is no such thing.
 absl::StatusOr<IndexCounts> DecodeIndexCounts(const Effect& effect);
 
+// What a kSchemaVersion effect says. kDataLoss if it is no such thing.
+absl::StatusOr<uint64_t> DecodeSchemaVersion(const Effect& effect);
+
 // Builds one entry in a buffer that is kept from entry to entry.
 class EntryBuilder {
  public:
@@ -74,6 +79,7 @@ class EntryBuilder {
                    absl::string_view end);
 
   void SetIndexCounts(const IndexCounts& counts);
+  void SetSchemaVersion(uint64_t version);
 
   bool empty() const;  // no effects
   size_t byte_size() const { return buffer_.size(); }

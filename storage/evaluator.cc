@@ -11,6 +11,7 @@
 #include "model/errors.h"
 #include "storage/key_codec.h"
 #include "storage/row.h"
+#include "storage/side_rows.h"
 
 namespace pallet::storage {
 namespace {
@@ -51,6 +52,7 @@ class Evaluator::Context : public WriteContext {
     looked_up_ = false;
     const size_t effects_before = partition.effects.size();
     const PartitionInfo info_before = partition.after.info;
+    const bool had_changes = partition.has_changes;
     absl::Status answer = write.Decide(*this);
     if (!error_.ok()) answer = error_;
     if (answer.ok()) {
@@ -59,6 +61,7 @@ class Evaluator::Context : public WriteContext {
       batch_.pending.TakeBack();
       partition.effects.resize(effects_before);
       partition.after.info = info_before;
+      partition.has_changes = had_changes;
     }
     return answer;
   }
@@ -117,6 +120,29 @@ class Evaluator::Context : public WriteContext {
     return ChangeSeq(partition_->after.info.change_seq.value() + 1);
   }
 
+  void PutSideRow(absl::string_view row_key, absl::string_view bytes) override {
+    CheckSideRow(row_key);
+    const size_t size = kRowHeaderBytes + bytes.size();
+    char* const row = batch_.arena.Allocate(size);
+    EncodeRowTo({partition_->after.info.change_seq, 0, bytes}, row);
+    AddEffect(row_key, {row, size});
+    if (IsChange(row_key)) partition_->has_changes = true;
+  }
+
+  void DeleteSideRow(absl::string_view row_key) override {
+    CheckSideRow(row_key);
+    AddEffect(row_key, {});
+  }
+
+  uint64_t schema_version() const override {
+    return partition_->after.info.schema_version;
+  }
+
+  void SetSchemaVersion(uint64_t version) override {
+    CHECK_GE(version, partition_->after.info.schema_version);
+    partition_->after.info.schema_version = version;
+  }
+
  private:
   // A write whose row cannot be read fails as a whole, whatever it decides.
   bool Usable(const absl::Status& read) {
@@ -149,6 +175,12 @@ class Evaluator::Context : public WriteContext {
           info.range.Contains(HashOfRowKey(row_key)))
         << "a row outside of partition " << info.id;
     return OrdinalOf(info, row_key);
+  }
+
+  void CheckSideRow(absl::string_view row_key) const {
+    CHECK(IsSideRow(row_key) &&
+          OwnerOfSideRow(row_key) == partition_->after.info.id)
+        << "a side row of another partition in " << partition_->after.info.id;
   }
 
   Batch& batch_;
@@ -280,6 +312,11 @@ absl::Status Evaluator::ReclaimChunk(Batch& batch, ReadTransaction& rows) {
     RETURN_IF_ERROR(TakeChunk(ordinal, rows, batch, &chunk));
     if (chunk.range_rows > 0) return absl::OkStatus();
   }
+  for (const SideRange& range : SideRangesOf(state->info.id)) {
+    RETURN_IF_ERROR(
+        TakeRange(range.begin, range.end, rows, batch, &chunk).status());
+    if (chunk.range_rows > 0) return absl::OkStatus();
+  }
   chunk.kind = PartitionBatch::Kind::kForget;
   return absl::OkStatus();
 }
@@ -287,27 +324,39 @@ absl::Status Evaluator::ReclaimChunk(Batch& batch, ReadTransaction& rows) {
 absl::Status Evaluator::TakeChunk(uint32_t ordinal, ReadTransaction& rows,
                                   Batch& batch, PartitionBatch* chunk) {
   PartitionInfo& info = chunk->after.info;
-  const std::string begin = FirstRowKey(info, ordinal);
-  std::string end = EndRowKey(info, ordinal);
+  ASSIGN_OR_RETURN(const RowCounts taken,
+                   TakeRange(FirstRowKey(info, ordinal),
+                             EndRowKey(info, ordinal), rows, batch, chunk));
   RowCounts counts = CountsOf(info, ordinal);
-  uint64_t bytes = 0;
+  counts.rows -= taken.rows;
+  counts.bytes -= taken.bytes;
+  SetCounts(ordinal, counts, &info);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<RowCounts> Evaluator::TakeRange(const std::string& begin,
+                                               std::string end,
+                                               ReadTransaction& rows,
+                                               Batch& batch,
+                                               PartitionBatch* chunk) {
+  RowCounts taken;
+  uint64_t stored_bytes = 0;
   std::unique_ptr<RowCursor> cursor = rows.Cursor(begin, end);
   RETURN_IF_ERROR(cursor->SeekAtOrAfter(begin));
-  while (cursor->Valid() && chunk->range_rows < kChunkRows &&
-         bytes < kChunkBytes) {
-    ++chunk->range_rows;
-    bytes += cursor->row().item.size();
-    --counts.rows;
-    counts.bytes -= cursor->row().item_size;
+  while (cursor->Valid() && taken.rows < kChunkRows &&
+         stored_bytes < kChunkBytes) {
+    ++taken.rows;
+    taken.bytes += cursor->row().item_size;
+    stored_bytes += cursor->row().item.size();
     RETURN_IF_ERROR(cursor->Next());
   }
-  if (chunk->range_rows == 0) return absl::OkStatus();
+  if (taken.rows == 0) return taken;
   if (cursor->Valid()) end = std::string(cursor->key());
   chunk->kind = PartitionBatch::Kind::kDeleteRange;
-  SetCounts(ordinal, counts, &info);
+  chunk->range_rows = taken.rows;
   chunk->begin = batch.arena.Copy(begin);
   chunk->end = batch.arena.Copy(end);
-  return absl::OkStatus();
+  return taken;
 }
 
 const PartitionState* Evaluator::StateOf(PartitionId id) const {

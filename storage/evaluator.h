@@ -14,10 +14,12 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "storage/batch.h"
 #include "storage/overlay.h"
 #include "storage/partition_state.h"
@@ -62,6 +64,11 @@ class Evaluator {
   // Makes `chunk` the first rows of one keyspace, if it has any.
   absl::Status TakeChunk(uint32_t ordinal, ReadTransaction& rows, Batch& batch,
                          PartitionBatch* chunk);
+
+  // Makes `chunk` the first rows of that range, if it has any. Returns them.
+  absl::StatusOr<RowCounts> TakeRange(const std::string& begin, std::string end,
+                                      ReadTransaction& rows, Batch& batch,
+                                      PartitionBatch* chunk);
 
   // The batch's record for the partition; null if it takes no writes here.
   PartitionBatch* RecordOf(PartitionId id, Batch& batch) const;

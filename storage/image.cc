@@ -179,6 +179,7 @@ absl::Status ImageWrite::Apply(const Effect& effect) {
     case EffectOp::kDeleteRange:
       return DeleteRange(effect.database, effect.key, effect.value);
     case EffectOp::kIndexCounts:
+    case EffectOp::kSchemaVersion:
       break;
   }
   CHECK(false) << static_cast<int>(effect.op);

@@ -11,6 +11,12 @@ namespace {
 
 constexpr uint8_t kPlainFormat = 1;
 constexpr uint8_t kIndexedFormat = 2;
+constexpr uint8_t kVersionedFormat = 3;
+
+uint8_t FormatOf(const PartitionInfo& info) {
+  if (info.schema_version > 0) return kVersionedFormat;
+  return info.index_count == 0 ? kPlainFormat : kIndexedFormat;
+}
 
 absl::Status Damaged(absl::string_view what) {
   return model::MakeError(model::Reason::kDataLoss,
@@ -34,7 +40,8 @@ absl::StatusOr<PartitionId> DecodePartitionKey(absl::string_view key) {
 std::string EncodePartitionState(const PartitionState& state) {
   std::string row;
   const PartitionInfo& info = state.info;
-  AppendU8(&row, info.index_count == 0 ? kPlainFormat : kIndexedFormat);
+  const uint8_t format = FormatOf(info);
+  AppendU8(&row, format);
   AppendU32(&row, state.info.keyspace.value());
   AppendU64(&row, state.info.range.first);
   AppendU64(&row, state.info.range.last);
@@ -44,12 +51,13 @@ std::string EncodePartitionState(const PartitionState& state) {
   AppendU64(&row, state.info.item_count);
   AppendU64(&row, state.info.item_bytes);
   AppendU8(&row, static_cast<uint8_t>(state.phase));
-  if (info.index_count == 0) return row;
+  if (format == kPlainFormat) return row;
   AppendU8(&row, static_cast<uint8_t>(info.index_count));
   for (uint32_t i = 0; i < info.index_count; ++i) {
     AppendU64(&row, info.indexes[i].rows);
     AppendU64(&row, info.indexes[i].bytes);
   }
+  if (format == kVersionedFormat) AppendU64(&row, info.schema_version);
   return row;
 }
 
@@ -58,9 +66,7 @@ namespace {
 // counts; false if that is not what `row` holds.
 bool DecodeCounts(absl::string_view* row, PartitionInfo* info) {
   uint8_t count = 0;
-  if (!ConsumeU8(row, &count) || count == 0 || count > kMaxLocalIndexes) {
-    return false;
-  }
+  if (!ConsumeU8(row, &count) || count > kMaxLocalIndexes) return false;
   info->index_count = count;
   for (uint32_t i = 0; i < count; ++i) {
     if (!ConsumeU64(row, &info->indexes[i].rows) ||
@@ -77,7 +83,7 @@ absl::StatusOr<PartitionState> DecodePartitionState(PartitionId id,
                                                     absl::string_view row) {
   uint8_t format = 0, phase = 0;
   if (!ConsumeU8(&row, &format)) return Damaged("is empty");
-  if (format != kPlainFormat && format != kIndexedFormat) {
+  if (format < kPlainFormat || format > kVersionedFormat) {
     return Damaged(absl::StrCat("has the unknown format ", format));
   }
   PartitionState state;
@@ -91,7 +97,11 @@ absl::StatusOr<PartitionState> DecodePartitionState(PartitionId id,
       !ConsumeU64(&row, &change_seq) ||
       !ConsumeU64(&row, &state.info.item_count) ||
       !ConsumeU64(&row, &state.info.item_bytes) || !ConsumeU8(&row, &phase) ||
-      (format == kIndexedFormat && !DecodeCounts(&row, &state.info)) ||
+      (format != kPlainFormat && !DecodeCounts(&row, &state.info)) ||
+      (format == kIndexedFormat && state.info.index_count == 0) ||
+      (format == kVersionedFormat &&
+       (!ConsumeU64(&row, &state.info.schema_version) ||
+        state.info.schema_version == 0)) ||
       !row.empty()) {
     return Damaged("has the wrong length");
   }

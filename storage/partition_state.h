@@ -5,11 +5,12 @@
 //
 //   row    := format u8 | keyspace u32 | range first u64 | range last u64 |
 //             epoch u64 | index u64 | change seq u64 | item count u64 |
-//             item bytes u64 | phase u8 | counts?
+//             item bytes u64 | phase u8 | counts? | schema version u64?
 //   counts := n u8 | (rows u64 | bytes u64){n}   -- of the local indexes
 //
-// (big endian). Format 1 has no counts; 2 is written for partitions with local
-// indexes only. The image keeps a checksum beside it. On disk since format 1.
+// (big endian). Format 1 has neither counts nor version; 2 has counts, n > 0;
+// 3 has both, and n may be 0. The lowest that has what there is to say is
+// written. The image keeps a checksum beside it. On disk since format 1.
 // Pure functions; safe from any thread.
 #pragma once
 

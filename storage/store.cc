@@ -64,6 +64,9 @@ class StoreImpl final : public Store {
   absl::Status DropPartition(PartitionId id) override;
   std::vector<PartitionInfo> Partitions() override;
   absl::StatusOr<PartitionInfo> Partition(PartitionId id) override;
+  void SetChangeListener(ChangeListener* listener) override {
+    pipeline_->SetChangeListener(listener);
+  }
   absl::Status Checkpoint() override { return housekeeper_.Checkpoint(); }
   absl::Status Verify() override;
   absl::Status Health() override { return pipeline_->Health(); }

@@ -94,6 +94,18 @@ class WriteContext : public RowReader {
   // table moves it by one; rows of local indexes carry that of the last change.
   // Deleting what is not there changes nothing.
   virtual ChangeSeq change_seq() const = 0;
+
+  // Rows beside the items (side_rows.h): not counted, and moving no change seq.
+  // Their change seq is that of the partition's last change. Deleting what is
+  // not there is allowed. REQUIRES: the row is the partition's.
+  virtual void PutSideRow(absl::string_view row_key,
+                          absl::string_view bytes) = 0;
+  virtual void DeleteSideRow(absl::string_view row_key) = 0;
+
+  // Which version of the table's indexes the partition keeps changes for.
+  virtual uint64_t schema_version() const = 0;
+  // REQUIRES: not lower than it is, and the write puts a row too.
+  virtual void SetSchemaVersion(uint64_t version) = 0;
 };
 
 // One write to one partition: put, update, delete, conditional or several rows.
@@ -124,6 +136,15 @@ struct PartitionInfo {
   uint64_t item_bytes = 0;  // by DynamoDB's rule
   uint32_t index_count = 0;
   std::array<RowCounts, kMaxLocalIndexes> indexes = {};
+  uint64_t schema_version = 0;
+};
+
+// Is told of changes (side_rows.h) that have become durable and visible.
+class ChangeListener {
+ public:
+  virtual ~ChangeListener() = default;
+  // On the store's threads, before the writes are answered; must not block.
+  virtual void OnChanges(PartitionId lineage) = 0;
 };
 
 struct StoreOptions {
@@ -187,6 +208,10 @@ class Store {
   virtual absl::Status DropPartition(PartitionId id) = 0;
   virtual std::vector<PartitionInfo> Partitions() = 0;
   virtual absl::StatusOr<PartitionInfo> Partition(PartitionId id) = 0;
+
+  // Borrowed until it is replaced (null: by none); it is not called any more
+  // when this returns. Not to be called from the listener.
+  virtual void SetChangeListener(ChangeListener* listener) = 0;
 
   // Takes one now and waits for it.
   virtual absl::Status Checkpoint() = 0;

@@ -6,10 +6,13 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "model/errors.h"
+#include "storage/key_codec.h"
 #include "storage/partition_state.h"
+#include "storage/side_rows.h"
 
 namespace pallet::storage {
 namespace {
@@ -83,6 +86,28 @@ absl::Status RowsOf(ImageRead& read, const Share& share) {
                    "; its rows are ", counts.rows, " of ", counts.bytes));
 }
 
+// Each belongs to a partition, and is not of its future.
+absl::Status SideRows(ImageRead& read, const std::vector<Share>& shares) {
+  absl::flat_hash_map<PartitionId, ChangeSeq> seqs;
+  for (const Share& share : shares) {
+    seqs[share.partition.id] = share.partition.change_seq;
+  }
+  const std::string begin = HashPrefix(kFirstSideKeyspace, 0);
+  std::unique_ptr<RowCursor> cursor = read.Cursor(begin, "");
+  RETURN_IF_ERROR(cursor->SeekAtOrAfter(begin));
+  while (cursor->Valid()) {
+    const PartitionId owner = OwnerOfSideRow(cursor->key());
+    const auto at = seqs.find(owner);
+    if (at == seqs.end()) return Disagreement("a side row of no partition");
+    if (cursor->row().change_seq > at->second) {
+      return Disagreement(absl::StrCat("a side row of partition ",
+                                       owner.value(), " is of its future"));
+    }
+    RETURN_IF_ERROR(cursor->Next());
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::Status VerifyPartitions(const Image& image) {
@@ -101,7 +126,11 @@ absl::Status VerifyPartitions(const Image& image) {
     covered = share.end();
     to_the_end = covered.empty();
   }
-  return to_the_end ? absl::OkStatus() : RowsOutside(read, covered, "");
+  if (!to_the_end) {
+    RETURN_IF_ERROR(
+        RowsOutside(read, covered, HashPrefix(kFirstSideKeyspace, 0)));
+  }
+  return SideRows(read, shares);
 }
 
 }  // namespace pallet::storage

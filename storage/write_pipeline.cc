@@ -214,7 +214,20 @@ void WritePipeline::Publish(Batch& batch) {
   } else {
     parts_.applier->Publish(batch);
   }
-  if (batch.has_effects()) parts_.partitions->Update(batch);
+  if (!batch.has_effects()) return;
+  parts_.partitions->Update(batch);
+  if (listener_ != nullptr) TellOfChanges(batch);
+}
+
+void WritePipeline::TellOfChanges(Batch& batch) {
+  for (const PartitionBatch& partition : batch.partitions()) {
+    if (partition.has_changes) listener_->OnChanges(partition.after.info.id);
+  }
+}
+
+void WritePipeline::SetChangeListener(ChangeListener* listener) {
+  absl::MutexLock lock(&publish_);
+  listener_ = listener;
 }
 
 void WritePipeline::Answer(Batch& batch) {

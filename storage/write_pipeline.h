@@ -92,6 +92,10 @@ class WritePipeline {
   // Takes no more, finishes what was accepted, ends the workers.
   void Stop();
 
+  // As Store::SetChangeListener.
+  void SetChangeListener(ChangeListener* listener)
+      ABSL_LOCKS_EXCLUDED(publish_);
+
   // As Store::Submit.
   absl::Status Submit(std::unique_ptr<RowWrite> write);
   absl::Status Submit(ControlOperation operation);
@@ -114,6 +118,7 @@ class WritePipeline {
   void Sync(Batch& batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(sync_);
   absl::Status Append(Batch& batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(sync_);
   void Publish(Batch& batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(publish_);
+  void TellOfChanges(Batch& batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(publish_);
   void Answer(Batch& batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(answer_);
   void ForgetIfIdle(Batch& batch);
 
@@ -131,6 +136,7 @@ class WritePipeline {
   EntryBuilder entry_ ABSL_GUARDED_BY(sync_);
 
   absl::Mutex publish_ ABSL_ACQUIRED_AFTER(sync_);
+  ChangeListener* listener_ ABSL_GUARDED_BY(publish_) = nullptr;
 
   absl::Mutex answer_ ABSL_ACQUIRED_AFTER(publish_);
 

@@ -45,6 +45,15 @@ void CheckEntry(absl::string_view bytes) {
         builder.SetIndexCounts(*counts);
         break;
       }
+      case EffectOp::kSchemaVersion: {
+        const absl::StatusOr<uint64_t> version = DecodeSchemaVersion(effect);
+        if (!version.ok()) {
+          CHECK(absl::IsDataLoss(version.status()));
+          return;
+        }
+        builder.SetSchemaVersion(*version);
+        break;
+      }
     }
   }
   CHECK(builder.Finish(reader->header()) == bytes);

@@ -150,7 +150,26 @@ class Writer final : public storage::WriteContext {
     return ChangeSeq(partition_.change_seq.value() + 1);
   }
 
+  void PutSideRow(absl::string_view row_key, absl::string_view bytes) override {
+    side_rows_[std::string(row_key)] =
+        Row{partition_.change_seq, 0, std::string(bytes)};
+  }
+
+  void DeleteSideRow(absl::string_view row_key) override {
+    side_rows_[std::string(row_key)] = std::nullopt;
+  }
+
+  uint64_t schema_version() const override { return partition_.schema_version; }
+
+  void SetSchemaVersion(uint64_t version) override {
+    partition_.schema_version = version;
+  }
+
   void Apply() {
+    for (auto& [key, row] : side_rows_) {
+      rows_.erase(key);
+      if (row.has_value()) rows_[key] = std::move(*row);
+    }
     if (!effects_.empty()) partition_.change_seq = change_seq();
     for (auto& [key, row] : effects_) {
       const uint32_t ordinal = storage::OrdinalOf(partition_, key);
@@ -173,6 +192,7 @@ class Writer final : public storage::WriteContext {
   Rows& rows_;
   PartitionInfo& partition_;
   std::map<std::string, std::optional<Row>> effects_;
+  std::map<std::string, std::optional<Row>> side_rows_;
 };
 
 }  // namespace
@@ -260,6 +280,8 @@ class FakeStore final : public storage::Store {
     return partition->second;
   }
 
+  // Nobody follows a fake.
+  void SetChangeListener(storage::ChangeListener*) override {}
   absl::Status Checkpoint() override { return absl::OkStatus(); }
   absl::Status Verify() override { return absl::OkStatus(); }
   absl::Status Health() override { return disk_->Refusal(directory_); }

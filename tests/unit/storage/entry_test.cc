@@ -118,7 +118,7 @@ TEST(EntryTest, UnknownOperationsAndPrivateDatabasesAreDamage) {
   };
   EXPECT_EQ(effect(1, 1), "1 items k v\n");
   EXPECT_EQ(effect(0, 1), "damaged\n");
-  EXPECT_EQ(effect(5, 1), "damaged\n");
+  EXPECT_EQ(effect(6, 1), "damaged\n");
   EXPECT_EQ(effect(1, 0), "damaged\n");  // meta
   EXPECT_EQ(effect(1, 2), "damaged\n");  // long_keys
   EXPECT_EQ(effect(1, 99), "damaged\n");

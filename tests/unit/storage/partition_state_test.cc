@@ -63,6 +63,25 @@ TEST(PartitionStateTest, GoldenBytesWithIndexes) {
       DecodePartitionState(PartitionId(5), row.substr(0, row.size() - 1)).ok());
 }
 
+TEST(PartitionStateTest, GoldenBytesWithASchemaVersion) {
+  PartitionState state = Plain();
+  state.info.schema_version = 6;
+  const std::string row = EncodePartitionState(state);
+  EXPECT_EQ(absl::BytesToHexString(row), "03" +
+                                             std::string(kPlainHex).substr(2) +
+                                             "00"
+                                             "0000000000000006");
+  const auto decoded = DecodePartitionState(PartitionId(5), row);
+  ASSERT_TRUE(decoded.ok());
+  EXPECT_EQ(decoded->info.schema_version, 6u);
+  EXPECT_FALSE(
+      DecodePartitionState(PartitionId(5), row.substr(0, row.size() - 1)).ok());
+  // A lower format says it if there is none.
+  std::string none = row;
+  none.back() = '\0';
+  EXPECT_FALSE(DecodePartitionState(PartitionId(5), none).ok());
+}
+
 TEST(PartitionStateTest, RowsAreFoundInTheKeyspacesOfThePartition) {
   PartitionState state = Plain();
   state.info.index_count = 2;

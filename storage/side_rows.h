@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Side rows: what a partition keeps beside its items, in reserved keyspaces of
+// the items database. They share log record, memtable, checksum and recovery
+// with the items, and are not counted.
+//
+//   change   := 0xFFFFFF01 u32 | lineage u64 | change seq u64
+//   cursor   := 0xFFFFFF02 u32 | index partition u64 | source lineage u64
+//   backfill := 0xFFFFFF03 u32 | source partition u64 | index u64
+//
+// (big endian). A change and a backfill belong to the source partition, a
+// cursor to the index partition; they go when it goes. What the rows hold is
+// gsi/'s. A lineage has the number of the partition it began with; partitions
+// are not split yet, so the two are one. On disk since format 3.
+// Pure functions; safe from any thread.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+
+#include "absl/strings/string_view.h"
+#include "storage/ids.h"
+
+namespace pallet::storage {
+
+// No table or index is given a keyspace from here on.
+inline constexpr KeyspaceId kFirstSideKeyspace{0xFFFFFF00};
+
+std::string ChangeKey(PartitionId lineage, ChangeSeq seq);
+std::string CursorKey(PartitionId index, PartitionId lineage);
+std::string BackfillKey(PartitionId source, uint64_t index);
+
+// REQUIRES: the key is of its kind.
+ChangeSeq SeqOfChangeKey(absl::string_view key);
+uint64_t IndexOfBackfillKey(absl::string_view key);
+
+bool IsSideRow(absl::string_view row_key);
+bool IsChange(absl::string_view row_key);
+// REQUIRES: IsSideRow.
+PartitionId OwnerOfSideRow(absl::string_view row_key);
+
+// begin <= key < end.
+struct SideRange {
+  std::string begin, end;
+};
+SideRange ChangesOf(PartitionId lineage);
+SideRange BackfillsOf(PartitionId source);
+// All side rows of a partition, kind by kind.
+std::array<SideRange, 3> SideRangesOf(PartitionId partition);
+
+}  // namespace pallet::storage
