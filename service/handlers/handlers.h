@@ -12,6 +12,7 @@
 #include "base/executor.h"
 #include "cluster/partition_host.h"
 #include "service/expression_cache.h"
+#include "service/index_keeper.h"
 #include "service/operation.h"
 
 namespace pallet::service {
@@ -22,6 +23,8 @@ struct HandlerOptions {
   cluster::PartitionHost* host = nullptr;
   Executor* read_pool = nullptr;  // queries, scans, batches of reads
   Executor* control = nullptr;    // changes of tables
+  // Null: global indexes stay CREATING.
+  IndexKeeper* index_keeper = nullptr;
   // Shared by the handlers, which keep it.
   std::shared_ptr<ExpressionCache> expressions =
       std::make_shared<ExpressionCache>();
