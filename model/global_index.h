@@ -23,25 +23,6 @@
 
 namespace pallet::model {
 
-inline constexpr size_t kMaxIndexPartitionAttributes = 4;
-inline constexpr size_t kMaxIndexSortAttributes = 4;
-
-struct IndexKeySchema {
-  std::vector<KeyAttribute> partition;  // 1..4
-  std::vector<KeyAttribute> sort = {};  // 0..4
-
-  friend bool operator==(const IndexKeySchema&,
-                         const IndexKeySchema&) = default;
-};
-
-// Values of the attributes of an IndexKeySchema, in its order.
-struct IndexKey {
-  std::vector<KeyValue> partition;
-  std::vector<KeyValue> sort = {};
-
-  friend bool operator==(const IndexKey&, const IndexKey&) = default;
-};
-
 class GlobalIndex {
  public:
   GlobalIndex(std::string name, IndexKeySchema key, KeySchema table_key,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/key.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -63,6 +64,20 @@ absl::StatusOr<KeyValue> ValueForKey(const KeyAttribute& attribute,
     return DoesNotMatchSchema();
   }
   return *ScalarOf(*value);
+}
+
+// A canonical item of one attribute.
+std::string EncodeAttribute(const KeyAttribute& attribute,
+                            const KeyValue& value) {
+  CHECK(attribute.type == value.type) << attribute.name;
+  WireWriter encoded(value.bytes.size() + 8);
+  encoded.Field(BytesTag(static_cast<int>(KindOf(value.type))), value.bytes);
+  WireWriter fields(attribute.name.size() + value.bytes.size() + 16);
+  fields.Field(internal::kNameTag, attribute.name);
+  fields.Field(internal::kValueTag, std::move(encoded).Finish());
+  WireWriter item(attribute.name.size() + value.bytes.size() + 24);
+  item.Field(internal::kRepeatedTag, std::move(fields).Finish());
+  return std::move(item).Finish();
 }
 
 }  // namespace
@@ -132,24 +147,50 @@ absl::StatusOr<Key> KeyOfKeyItem(const KeySchema& schema, ItemView key_item) {
   return key;
 }
 
+absl::StatusOr<IndexKey> IndexKeyOfItem(const KeyAttributes& key,
+                                        ItemView item) {
+  IndexKey values;
+  for (const KeyAttribute& each : key.partition) {
+    ASSIGN_OR_RETURN(values.partition.emplace_back(), ValueForItem(each, item));
+    RETURN_IF_ERROR(CheckPartitionValue(each, values.partition.back()));
+  }
+  for (const KeyAttribute& each : key.sort) {
+    ASSIGN_OR_RETURN(values.sort.emplace_back(), ValueForItem(each, item));
+    RETURN_IF_ERROR(CheckSortValue(each, values.sort.back()));
+  }
+  return values;
+}
+
+bool KeyAttributes::Contains(absl::string_view attribute) const {
+  const auto named = [attribute](const KeyAttribute& each) {
+    return each.name == attribute;
+  };
+  return std::any_of(partition.begin(), partition.end(), named) ||
+         std::any_of(sort.begin(), sort.end(), named);
+}
+
 std::string EncodeKeyItem(const KeySchema& schema, const Key& key) {
   CHECK_EQ(schema.sort.has_value(), key.sort.has_value());
-  const auto entry = [](const KeyAttribute& attribute, const KeyValue& value) {
-    CHECK(attribute.type == value.type) << attribute.name;
-    WireWriter encoded(value.bytes.size() + 8);
-    encoded.Field(BytesTag(static_cast<int>(KindOf(value.type))), value.bytes);
-    WireWriter fields(attribute.name.size() + value.bytes.size() + 16);
-    fields.Field(internal::kNameTag, attribute.name);
-    fields.Field(internal::kValueTag, std::move(encoded).Finish());
-    WireWriter item(attribute.name.size() + value.bytes.size() + 24);
-    item.Field(internal::kRepeatedTag, std::move(fields).Finish());
-    return std::move(item).Finish();
-  };
-  std::string partition = entry(schema.partition, key.partition);
+  std::string partition = EncodeAttribute(schema.partition, key.partition);
   if (!key.sort.has_value()) return partition;
-  std::string sort = entry(*schema.sort, *key.sort);
+  std::string sort = EncodeAttribute(*schema.sort, *key.sort);
   return schema.partition.name < schema.sort->name ? partition + sort
                                                    : sort + partition;
+}
+
+std::string EncodeKeyItem(std::vector<NamedKeyValue> attributes) {
+  std::sort(attributes.begin(), attributes.end(),
+            [](const NamedKeyValue& a, const NamedKeyValue& b) {
+              return a.attribute->name < b.attribute->name;
+            });
+  std::string item;
+  const std::string* last = nullptr;
+  for (const NamedKeyValue& each : attributes) {
+    if (last != nullptr && *last == each.attribute->name) continue;
+    last = &each.attribute->name;
+    item += EncodeAttribute(*each.attribute, *each.value);
+  }
+  return item;
 }
 
 int Compare(const KeyValue& a, const KeyValue& b) {

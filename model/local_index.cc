@@ -8,7 +8,6 @@
 #include "base/check.h"
 #include "base/status_macros.h"
 #include "model/errors.h"
-#include "model/item_codec.h"
 
 namespace pallet::model {
 namespace {
@@ -122,60 +121,6 @@ absl::Status CheckIndexKey(const LocalIndex& index, ItemView item,
   }
   if (scalar->bytes.empty()) return Empty(index, *scalar, use);
   return CheckSortValue(attribute, *scalar);
-}
-
-IndexPlace PlaceOfItem(const LocalIndex& index, ItemView item) {
-  IndexPlace place;
-  place.sort = ValueOf(*index.key().sort, item);
-  place.table_key.partition = ValueOf(index.table_key().partition, item);
-  place.table_key.sort = ValueOf(*index.table_key().sort, item);
-  return place;
-}
-
-std::string EncodePlace(const LocalIndex& index, const IndexPlace& place) {
-  std::string key = EncodeKeyItem(index.table_key(), place.table_key);
-  if (index.key().sort->name == index.table_key().sort->name) return key;
-  key += EncodeKeyItem({*index.key().sort}, {place.sort, std::nullopt});
-  // In order again.
-  absl::StatusOr<CanonicalItem> sorted = CanonicalizeItem(key);
-  CHECK(sorted.ok()) << sorted.status();
-  return std::move(sorted->bytes);
-}
-
-absl::StatusOr<IndexPlace> PlaceOfStartKey(const LocalIndex& index,
-                                           ItemView start_key) {
-  const bool shared = index.key().sort->name == index.table_key().sort->name;
-  const ptrdiff_t expected = shared ? 2 : 3;
-  ptrdiff_t attributes = 0;
-  for (auto at = start_key.begin(); at != start_key.end(); ++at) ++attributes;
-  if (attributes != expected) {
-    return ValidationError("The provided starting key is invalid");
-  }
-  IndexPlace place;
-  ASSIGN_OR_RETURN(place.table_key, KeyOfItem(index.table_key(), start_key));
-  ASSIGN_OR_RETURN(Key index_key, KeyOfItem(index.key(), start_key));
-  CHECK(index_key.sort.has_value());  // every local index has one
-  place.sort = *std::move(index_key.sort);
-  return place;
-}
-
-absl::StatusOr<IndexPlace> QueryStartPlace(const LocalIndex& index,
-                                           const KeyCondition& condition,
-                                           ItemView start_key) {
-  absl::StatusOr<IndexPlace> place = PlaceOfStartKey(index, start_key);
-  if (!place.ok()) {
-    return ValidationError("The provided starting key is invalid");
-  }
-  if (place->table_key.partition != condition.partition) {
-    return ValidationError(
-        "The provided starting key is outside query boundaries based on "
-        "provided conditions");
-  }
-  if (condition.sort.has_value() && !Matches(*condition.sort, place->sort)) {
-    return ValidationError(
-        "The provided starting key does not match the range key predicate");
-  }
-  return place;
 }
 
 }  // namespace pallet::model

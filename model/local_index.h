@@ -15,7 +15,6 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "model/expression/key_condition.h"
 #include "model/item_view.h"
 #include "model/key.h"
 
@@ -75,28 +74,5 @@ enum class IndexKeyUse { kPut, kUpdate };
 // empty and within the limit of sort keys.
 absl::Status CheckIndexKey(const LocalIndex& index, ItemView item,
                            IndexKeyUse use);
-
-// A place between entries: the index's sort key and the key of the item. In
-// requests and answers it is one item with the attributes of both.
-struct IndexPlace {
-  KeyValue sort;
-  Key table_key;
-
-  friend bool operator==(const IndexPlace&, const IndexPlace&) = default;
-};
-
-// REQUIRES: the item has an entry, or is one.
-IndexPlace PlaceOfItem(const LocalIndex& index, ItemView item);
-std::string EncodePlace(const LocalIndex& index, const IndexPlace& place);
-
-// An ExclusiveStartKey: exactly the attributes of both keys.
-absl::StatusOr<IndexPlace> PlaceOfStartKey(const LocalIndex& index,
-                                           ItemView start_key);
-
-// The ExclusiveStartKey of a Query: a place that the condition could have
-// returned.
-absl::StatusOr<IndexPlace> QueryStartPlace(const LocalIndex& index,
-                                           const KeyCondition& condition,
-                                           ItemView start_key);
 
 }  // namespace pallet::model

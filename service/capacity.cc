@@ -13,6 +13,12 @@ uint64_t Blocks(uint64_t bytes, uint64_t block) {
   return std::max<uint64_t>((bytes + block - 1) / block, 1);
 }
 
+double Sum(const std::map<std::string, double>& arms) {
+  double sum = 0;
+  for (const auto& [name, units] : arms) sum += units;
+  return sum;
+}
+
 }  // namespace
 
 double ReadUnits(uint64_t bytes, Consistency consistency) {
@@ -36,16 +42,17 @@ bool WantsCapacity(wire::v1::ReturnConsumedCapacity mode) {
          mode == wire::v1::RETURN_CONSUMED_CAPACITY_INDEXES;
 }
 
-double UnitsByArm::Total() const {
-  double total = table;
-  for (const auto& [name, units] : local_indexes) total += units;
-  return total;
-}
+double UnitsByArm::OfTable() const { return table + Sum(local_indexes); }
+
+double UnitsByArm::Total() const { return OfTable() + Sum(global_indexes); }
 
 void UnitsByArm::Add(const UnitsByArm& more) {
   table += more.table;
   for (const auto& [name, units] : more.local_indexes) {
     local_indexes[name] += units;
+  }
+  for (const auto& [name, units] : more.global_indexes) {
+    global_indexes[name] += units;
   }
 }
 
@@ -59,6 +66,10 @@ bool FillConsumedCapacity(wire::v1::ReturnConsumedCapacity mode,
   if (mode == wire::v1::RETURN_CONSUMED_CAPACITY_INDEXES) {
     for (const auto& [name, share] : units.local_indexes) {
       (*report->mutable_local_secondary_indexes())[name].set_capacity_units(
+          share);
+    }
+    for (const auto& [name, share] : units.global_indexes) {
+      (*report->mutable_global_secondary_indexes())[name].set_capacity_units(
           share);
     }
   }

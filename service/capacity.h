@@ -38,8 +38,11 @@ struct UnitsByArm {
   double table = 0;
   // By name; those that were touched. Empty: it had nothing to do with any.
   std::map<std::string, double> local_indexes = {};
+  std::map<std::string, double> global_indexes = {};
 
   double Total() const;
+  // Without global indexes: they have a throughput of their own.
+  double OfTable() const;
   void Add(const UnitsByArm& more);
 };
 

@@ -261,6 +261,7 @@ absl::StatusOr<KeyConditionExpression> KeyConditionExpression::Parse(
 absl::StatusOr<KeyConditionExpression> KeyConditionExpression::FromLegacy(
     absl::Span<const expression::LegacyCondition> conditions) {
   KeyConditionExpression result;
+  result.legacy_ = true;
   for (const expression::LegacyCondition& condition : conditions) {
     const std::optional<SortOperator> op = SortOperatorOf(condition.op);
     if (!op.has_value()) {
@@ -273,26 +274,46 @@ absl::StatusOr<KeyConditionExpression> KeyConditionExpression::FromLegacy(
 }
 
 absl::StatusOr<KeyCondition> KeyConditionExpression::Bind(
-    const KeySchema& schema) const {
-  const Term* partition = Find(schema.partition.name);
-  if (partition == nullptr) return MissedElement(schema.partition);
-  if (partition->op != SortOperator::kEqual) return NotSupported();
+    const KeyAttributes& schema) const {
+  // Keys of more attributes take as many conditions as these.
+  if (legacy_ && terms_.size() > 2 && schema.size() <= 2) {
+    return ValidationError("Conditions can be of length 1 or 2 only");
+  }
   KeyCondition condition;
-  ASSIGN_OR_RETURN(condition.partition,
-                   BindPartition(schema.partition, partition->values[0]));
-  if (terms_.size() == 1) return condition;
-  if (terms_.size() > 2 || !schema.sort.has_value()) return NotSupported();
-  const Term* sort = Find(schema.sort->name);
-  if (sort == nullptr) return MissedElement(*schema.sort);
-  condition.sort.emplace();
-  condition.sort->op = sort->op;
-  ASSIGN_OR_RETURN(condition.sort->bound,
-                   BindSort(*schema.sort, sort->values[0]));
-  if (sort->op == SortOperator::kBetween) {
-    ASSIGN_OR_RETURN(condition.sort->upper,
-                     BindSort(*schema.sort, sort->values[1]));
+  for (const KeyAttribute& attribute : schema.partition) {
+    const Term* term = Find(attribute.name);
+    if (term == nullptr) return MissedElement(attribute);
+    if (term->op != SortOperator::kEqual) return NotSupported();
+    ASSIGN_OR_RETURN(condition.partition.emplace_back(),
+                     BindPartition(attribute, term->values[0]));
+  }
+  const size_t on_sort = terms_.size() - schema.partition.size();
+  if (on_sort > schema.sort.size()) return NotSupported();
+  for (size_t i = 0; i < on_sort; ++i) {
+    const KeyAttribute& attribute = schema.sort[i];
+    const Term* term = Find(attribute.name);
+    if (term == nullptr) return MissedElement(attribute);
+    if (i + 1 == on_sort) {
+      ASSIGN_OR_RETURN(condition.sort, BindSortTerm(attribute, *term));
+    } else if (term->op == SortOperator::kEqual) {
+      ASSIGN_OR_RETURN(condition.equal.emplace_back(),
+                       BindSort(attribute, term->values[0]));
+    } else {
+      return NotSupported();
+    }
   }
   return condition;
+}
+
+absl::StatusOr<SortCondition> KeyConditionExpression::BindSortTerm(
+    const KeyAttribute& attribute, const Term& term) {
+  SortCondition sort;
+  sort.op = term.op;
+  ASSIGN_OR_RETURN(sort.bound, BindSort(attribute, term.values[0]));
+  if (term.op == SortOperator::kBetween) {
+    ASSIGN_OR_RETURN(sort.upper, BindSort(attribute, term.values[1]));
+  }
+  return sort;
 }
 
 std::vector<absl::string_view> KeyConditionExpression::Attributes() const {
@@ -331,6 +352,13 @@ bool Matches(const SortCondition& condition, const KeyValue& sort) {
   return false;
 }
 
+bool MatchesSort(const KeyCondition& condition,
+                 absl::Span<const KeyValue> sort) {
+  const size_t equal = condition.equal.size();
+  if (sort.first(equal) != absl::MakeConstSpan(condition.equal)) return false;
+  return !condition.sort.has_value() || Matches(*condition.sort, sort[equal]);
+}
+
 absl::StatusOr<Key> QueryStartKey(const KeySchema& schema,
                                   const KeyCondition& condition,
                                   ItemView start_key) {
@@ -338,7 +366,7 @@ absl::StatusOr<Key> QueryStartKey(const KeySchema& schema,
   if (!key.ok()) {
     return ValidationError("The provided starting key is invalid");
   }
-  if (key->partition != condition.partition) {
+  if (key->partition != condition.partition.front()) {
     return ValidationError(
         "The provided starting key is outside query boundaries based on "
         "provided conditions");

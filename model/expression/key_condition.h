@@ -9,6 +9,10 @@
 //                        placeholders));
 //   ASSIGN_OR_RETURN(const KeyCondition condition, parsed.Bind(schema));
 //
+// Global indexes have keys of several attributes: `=` on each one of the
+// partition, then the sort attributes from the first on without a gap, of which
+// only the last one named may have another operator.
+//
 // Values; thread-safe once made. Errors are kValidation in DynamoDB's words.
 #pragma once
 
@@ -16,6 +20,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
@@ -46,14 +51,20 @@ struct SortCondition {
 
 // One item collection, and the part of it the sort condition leaves.
 struct KeyCondition {
-  KeyValue partition;
-  std::optional<SortCondition> sort;
+  absl::InlinedVector<KeyValue, 1> partition;  // of each of its attributes
+  std::vector<KeyValue> equal = {};  // of the first sort attributes, if any
+  std::optional<SortCondition> sort = {};  // on the sort attribute behind them
 
   friend bool operator==(const KeyCondition&, const KeyCondition&) = default;
 };
 
 // REQUIRES: `sort` has the type of the condition's bounds.
 bool Matches(const SortCondition& condition, const KeyValue& sort);
+
+// Whether the condition leaves a row of these sort values, one of each sort
+// attribute. REQUIRES: it was bound to their schema.
+bool MatchesSort(const KeyCondition& condition,
+                 absl::Span<const KeyValue> sort);
 
 class KeyConditionExpression {
  public:
@@ -65,9 +76,8 @@ class KeyConditionExpression {
   static absl::StatusOr<KeyConditionExpression> FromLegacy(
       absl::Span<const expression::LegacyCondition> conditions);
 
-  // Equality on the partition key, at most one condition on the sort key,
-  // values of the schema's types and within the limits of keys.
-  absl::StatusOr<KeyCondition> Bind(const KeySchema& schema) const;
+  // Values are of the schema's types and within the limits of keys.
+  absl::StatusOr<KeyCondition> Bind(const KeyAttributes& schema) const;
 
   // The attributes it names, in the order written.
   std::vector<absl::string_view> Attributes() const;
@@ -86,8 +96,11 @@ class KeyConditionExpression {
   KeyConditionExpression() = default;
 
   const Term* Find(absl::string_view attribute) const;
+  static absl::StatusOr<SortCondition> BindSortTerm(
+      const KeyAttribute& attribute, const Term& term);
 
   std::vector<Term> terms_;  // of different attributes
+  bool legacy_ = false;
 };
 
 // A Query's ExclusiveStartKey: a key of the schema that the condition could

@@ -121,11 +121,6 @@ absl::Status ParseExpressions(const Parameters& p, ExpressionCache& cache,
   return placeholders.CheckAllUsed();
 }
 
-bool IsKey(const std::string& name, const model::KeySchema& schema) {
-  return name == schema.partition.name ||
-         (schema.sort.has_value() && name == schema.sort->name);
-}
-
 }  // namespace
 
 absl::StatusOr<ItemLanguage> ParseItemLanguage(const Parameters& parameters,
@@ -153,6 +148,11 @@ absl::Status ItemLanguage::CheckAgainst(const cluster::Table& table) const {
       RETURN_IF_ERROR(
           CheckPathsAround(**expression, "IndexKey", index.key().sort->name));
     }
+    for (const cluster::GlobalIndex& index : table.global_indexes) {
+      for (const std::string& name : index.schema->key_attributes()) {
+        RETURN_IF_ERROR(CheckPathsAround(**expression, "IndexKey", name));
+      }
+    }
   }
   if (update.has_value()) {
     RETURN_IF_ERROR(model::expression::CheckTargets(*update, table.key));
@@ -161,12 +161,12 @@ absl::Status ItemLanguage::CheckAgainst(const cluster::Table& table) const {
 }
 
 absl::Status CheckQueryFilter(const ItemLanguage& language,
-                              const model::KeySchema& schema) {
+                              const model::KeyAttributes& key) {
   if (!language.filter.has_value()) return absl::OkStatus();
   const model::expression::PathTree& paths = language.filter->tree->reads;
   for (const uint32_t id : paths.root().children) {
     const std::string& name = NameOf(paths.node(id));
-    if (!IsKey(name, schema)) continue;
+    if (!key.Contains(name)) continue;
     return model::ValidationError(absl::StrCat(
         language.filter_name,
         " can only contain non-primary key attributes: Primary key attribute: ",

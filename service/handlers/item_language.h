@@ -47,6 +47,8 @@ struct LanguageParameters {
   wire::v1::ConditionalOperator conditional_operator =
       wire::v1::CONDITIONAL_OPERATOR_UNSPECIFIED;
 
+  bool reads_index = false;  // it has an IndexName
+
   // The request's expressions that may name values, for a message:
   // "UpdateExpression and ConditionExpression are".
   absl::string_view value_expressions = "ConditionExpression is";
@@ -73,7 +75,7 @@ absl::StatusOr<ItemLanguage> ParseItemLanguage(
 
 // A filter of a Query cannot name the attributes of its key.
 absl::Status CheckQueryFilter(const ItemLanguage& language,
-                              const model::KeySchema& schema);
+                              const model::KeyAttributes& key);
 
 // How a parameter of a request is found, if the request has such a field.
 #define PALLET_TAKE_TEXT(field)                                     \
@@ -106,6 +108,9 @@ LanguageParameters LanguageOf(const Request& request) {
     if (!request.expression_attribute_values().empty()) {
       parameters.values = &request.expression_attribute_values();
     }
+  }
+  if constexpr (requires { request.has_index_name(); }) {
+    parameters.reads_index = request.has_index_name();
   }
   if constexpr (requires { request.conditional_operator(); }) {
     parameters.conditional_operator = request.conditional_operator();

@@ -8,7 +8,6 @@
 #include "model/errors.h"
 #include "service/throttling.h"
 #include "service/wire.h"
-#include "storage/key_codec.h"
 
 namespace pallet::service {
 namespace {
@@ -35,23 +34,27 @@ static_assert(int{StreamResponse::kResumeTokenFieldNumber} ==
 UnitsByArm UnitsOf(const ItemPages& pages, const Page& page) {
   UnitsByArm units;
   const double evaluated = ReadUnits(page.size, pages.consistency);
-  if (pages.index == nullptr) {
-    units.table = evaluated;
-  } else {
-    units.local_indexes[pages.index->name()] = evaluated;
+  if (pages.source.global != nullptr) {
+    units.global_indexes[pages.source.global->schema->name()] = evaluated;
+  } else if (pages.source.local != nullptr) {
+    units.local_indexes[pages.source.local->name()] = evaluated;
     units.table = UnitsOfBlocks(page.fetched_blocks, pages.consistency);
+  } else {
+    units.table = evaluated;
   }
   return units;
 }
 
-// Whether the table is still there is asked behind the read.
+// Whether the source is still there is asked behind the read. A table's
+// throughput is not that of its global indexes.
 absl::StatusOr<Page> Read(const ItemPages& pages,
                           const std::optional<std::string>& after,
                           int64_t limit, size_t reserve) {
-  RETURN_IF_ERROR(Admit(*pages.table, UnitKind::kRead));
+  const bool of_table = pages.source.global == nullptr;
+  if (of_table) RETURN_IF_ERROR(Admit(*pages.table, UnitKind::kRead));
   PageOptions options;
   options.schema = &pages.table->key;
-  options.index = pages.index;
+  options.index = pages.source.index_keys();
   if (pages.fetch_items) options.items_of = pages.table->keyspace;
   options.with_items = pages.with_items;
   options.limit = limit;
@@ -64,8 +67,10 @@ absl::StatusOr<Page> Read(const ItemPages& pages,
   }
   ASSIGN_OR_RETURN(Page page,
                    ReadPage(pages.router.host(), pages.walk, after, options));
-  RETURN_IF_ERROR(pages.router.CheckStillThere(*pages.table));
-  Charge(*pages.table, UnitKind::kRead, UnitsOf(pages, page).Total());
+  RETURN_IF_ERROR(CheckStillThere(pages.router, pages.source));
+  if (of_table) {
+    Charge(*pages.table, UnitKind::kRead, UnitsOf(pages, page).OfTable());
+  }
   return page;
 }
 
@@ -128,36 +133,6 @@ class ItemPageSource final : public PageSource {
 };
 
 }  // namespace
-
-bool NamesMore(const ItemLanguage& language, const model::LocalIndex& index) {
-  if (!language.projection.has_value()) return false;
-  const model::expression::PathTree& paths = language.projection->tree->targets;
-  for (const uint32_t id : paths.root().children) {
-    if (!index.Projects(NameOf(paths.node(id)))) return true;
-  }
-  return false;
-}
-
-absl::StatusOr<RowSource> SourceOf(const cluster::Table& table,
-                                   const std::string* index_name) {
-  if (index_name == nullptr)
-    return RowSource{nullptr, table.keyspace, &table.key};
-  for (size_t i = 0; i < table.local_indexes.size(); ++i) {
-    const model::LocalIndex& index = table.local_indexes[i];
-    if (index.name() != *index_name) continue;
-    return RowSource{&index, table.KeyspaceOfLocalIndex(i), &index.key()};
-  }
-  return model::ValidationError(absl::StrCat(
-      "The table does not have the specified index: ", *index_name));
-}
-
-std::string EntryKey(const Router& router, const cluster::Table& table,
-                     const RowSource& source, const model::IndexPlace& place) {
-  return storage::IndexRowKey(
-      source.keyspace,
-      storage::RowKey(table.keyspace, place.table_key, router.hash_seed()),
-      *place.table_key.sort, place.sort);
-}
 
 absl::Status CheckSelect(wire::Select select, bool has_index,
                          const LanguageParameters& parameters) {

@@ -16,10 +16,10 @@
 #include "service/capacity.h"
 #include "service/handlers/item_language.h"
 #include "service/handlers/page.h"
+#include "service/handlers/row_source.h"
 #include "service/operation.h"
 #include "service/router.h"
 #include "service/validation.h"
-#include "storage/ids.h"
 
 namespace pallet::service {
 
@@ -28,9 +28,8 @@ struct ItemPages {
   explicit ItemPages(Router with) : router(with) {}
 
   Router router;
-  cluster::TablePtr table;  // lent to the walk
-  // Not null: the walk is over entries of this index of the table.
-  const model::LocalIndex* index = nullptr;
+  cluster::TablePtr table;   // lent to the walk
+  RowSource source;          // what the walk is over
   bool fetch_items = false;  // return the items behind the entries
   Walk walk;
   std::optional<std::string> after;  // row key
@@ -43,11 +42,8 @@ struct ItemPages {
   std::string table_name;  // as the request has it
 };
 
-// Whether the projection names what entries of the index do not have.
-bool NamesMore(const ItemLanguage& language, const model::LocalIndex& index);
-
 // What a query and a scan have in common. REQUIRES: the request is valid, and
-// table and index are known. `language` is the request's.
+// table and source are known. `language` is the request's.
 template <typename Request>
 void FillChoices(const Request& request, ItemLanguage language,
                  ItemPages* pages) {
@@ -57,10 +53,7 @@ void FillChoices(const Request& request, ItemLanguage language,
   pages->capacity = request.return_consumed_capacity();
   pages->table_name = request.table_name();
   pages->fetch_items =
-      pages->index != nullptr &&
-      pages->index->projection().kind != model::ProjectionKind::kAll &&
-      (request.select() == wire::v1::SELECT_ALL_ATTRIBUTES ||
-       NamesMore(language, *pages->index));
+      WantsMoreThanEntries(pages->source, request.select(), language);
   pages->language = std::move(language);
 }
 
@@ -76,21 +69,6 @@ void CheckIndexName(const Request& request, model::Constraints* constraints) {
     CheckName(request.index_name(), "indexName", constraints);
   }
 }
-
-// What the rows of a request lie in: the table, or an index of it.
-struct RowSource {
-  const model::LocalIndex* index = nullptr;  // borrowed from the table
-  storage::KeyspaceId keyspace;
-  const model::KeySchema* key = nullptr;  // borrowed from either
-};
-
-// `index_name` null: the table. kValidation if there is no such index.
-absl::StatusOr<RowSource> SourceOf(const cluster::Table& table,
-                                   const std::string* index_name);
-
-// The row key of a place in an index of `table`.
-std::string EntryKey(const Router& router, const cluster::Table& table,
-                     const RowSource& source, const model::IndexPlace& place);
 
 // Reads one page: an encoded QueryResponse or ScanResponse.
 absl::StatusOr<std::string> OnePage(const ItemPages& pages);

@@ -260,7 +260,8 @@ absl::Status ParseLegacyParameters(const LanguageParameters& parameters,
   if (parameters.key_conditions != nullptr) {
     ASSIGN_OR_RETURN(const std::vector<LegacyCondition> conditions,
                      ConditionsOf(*parameters.key_conditions, "keyConditions"));
-    if (conditions.size() > 2) {
+    // An index may have a key of more attributes: then it is bound that tells.
+    if (conditions.size() > 2 && !parameters.reads_index) {
       return model::ValidationError("Conditions can be of length 1 or 2 only");
     }
     ASSIGN_OR_RETURN(language->key_condition,

@@ -110,14 +110,15 @@ class PageReader {
       storage::ReadTransaction& transaction) {
     const model::IndexPlace place =
         model::PlaceOfItem(*options_.index, model::ItemView(entry.item));
-    ASSIGN_OR_RETURN(
-        const std::optional<storage::RowView> found,
-        transaction.Get(storage::RowKeyOfEntry(
-            *options_.items_of, entry_key, *place.table_key.sort, place.sort)));
+    ASSIGN_OR_RETURN(const std::optional<storage::RowView> found,
+                     transaction.Get(storage::RowKeyOfEntry(
+                         *options_.items_of, entry_key, *place.table_key.sort,
+                         place.key.sort.front())));
     if (!found.has_value()) {
       return model::MakeError(
           model::Reason::kDataLoss,
-          absl::StrCat("an entry of index ", options_.index->name(),
+          absl::StrCat("an entry of the index by ",
+                       options_.index->index.sort.front().name,
                        " has no item"));
     }
     page_.fetched_size += found->item_size;
@@ -127,7 +128,7 @@ class PageReader {
 
   absl::StatusOr<std::string> KeyItemOf(const storage::RowView& row) const {
     const model::ItemView item(row.item);
-    if (options_.index != nullptr) {
+    if (options_.index.has_value()) {
       return model::EncodePlace(*options_.index,
                                 model::PlaceOfItem(*options_.index, item));
     }

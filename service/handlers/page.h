@@ -22,8 +22,8 @@
 #include "absl/strings/string_view.h"
 #include "cluster/partition_host.h"
 #include "model/expression/ast.h"
+#include "model/index_place.h"
 #include "model/key.h"
-#include "model/local_index.h"
 
 namespace pallet::service {
 
@@ -50,9 +50,9 @@ struct Walk {
 
 struct PageOptions {
   const model::KeySchema* schema = nullptr;
-  // Not null: the rows are entries of this index.
-  const model::LocalIndex* index = nullptr;
-  // With an index: this table's keyspace, to return the items behind the
+  // The rows are entries of an index of these keys.
+  std::optional<model::IndexKeys> index = {};
+  // With a local index: this table's keyspace, to return the items behind the
   // entries instead of these.
   std::optional<storage::KeyspaceId> items_of = {};
   bool with_items = true;                               // false: only counted

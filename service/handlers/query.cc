@@ -48,8 +48,8 @@ absl::StatusOr<ItemLanguage> Parse(const wire::QueryRequest& request,
   return language;
 }
 
-// Narrows the collection's range to what the sort condition leaves. `prefix` is
-// the collection's. Behind a bound come the rows that begin with it: one in a
+// Narrows a range to what the sort condition leaves. `prefix` is what all its
+// rows begin with. Behind a bound come the rows that begin with it: one in a
 // table, in an index those of equal index keys.
 void Narrow(const model::SortCondition& sort, const std::string& prefix,
             RowRange* range) {
@@ -84,13 +84,15 @@ void Narrow(const model::SortCondition& sort, const std::string& prefix,
   }
 }
 
-Walk WalkOf(const Router& router, const cluster::Table& table,
-            storage::KeyspaceId keyspace, const model::KeyCondition& condition,
-            bool forward) {
-  const std::string prefix = storage::CollectionPrefix(
-      keyspace, condition.partition, router.hash_seed());
+Walk WalkOf(const Router& router, const RowSource& source,
+            const model::KeyCondition& condition, bool forward) {
+  std::string prefix = storage::CollectionPrefix(
+      source.keyspace, condition.partition, router.hash_seed());
   RowRange range;
-  range.partition = &table.PartitionOf(storage::HashOfRowKey(prefix));
+  range.partition = &source.PartitionOf(storage::HashOfRowKey(prefix));
+  for (const model::KeyValue& value : condition.equal) {
+    prefix += storage::EncodeKeyValue(value);
+  }
   range.begin = prefix;
   range.end = storage::PrefixEnd(prefix);
   if (condition.sort.has_value()) Narrow(*condition.sort, prefix, &range);
@@ -99,16 +101,15 @@ Walk WalkOf(const Router& router, const cluster::Table& table,
 
 // The row key that an ExclusiveStartKey names.
 absl::StatusOr<std::string> StartOf(const Router& router,
-                                    const cluster::Table& table,
                                     const RowSource& source,
                                     const model::KeyCondition& condition,
                                     model::ItemView start_key) {
-  if (source.index != nullptr) {
-    ASSIGN_OR_RETURN(
-        const model::IndexPlace place,
-        model::QueryStartPlace(*source.index, condition, start_key));
-    return EntryKey(router, table, source, place);
+  if (const auto keys = source.index_keys(); keys.has_value()) {
+    ASSIGN_OR_RETURN(const model::IndexPlace place,
+                     model::QueryStartPlace(*keys, condition, start_key));
+    return EntryKey(router, source, place);
   }
+  const cluster::Table& table = *source.table;
   ASSIGN_OR_RETURN(const model::Key start,
                    model::QueryStartKey(table.key, condition, start_key));
   return storage::RowKey(table.keyspace, start, router.hash_seed());
@@ -128,19 +129,21 @@ absl::StatusOr<ItemPages> Plan(const Router& router, ExpressionCache& cache,
 
   ItemPages pages(router);
   ASSIGN_OR_RETURN(pages.table, router.Find(name));
-  const cluster::Table& table = *pages.table;
-  ASSIGN_OR_RETURN(const RowSource source,
-                   SourceOf(table, PALLET_OPTIONAL(request, index_name)));
-  pages.index = source.index;
+  ASSIGN_OR_RETURN(
+      pages.source,
+      SourceOf(*pages.table, PALLET_OPTIONAL(request, index_name)));
+  const RowSource& source = pages.source;
+  RETURN_IF_ERROR(CheckGlobalRead(source, request.consistent_read(),
+                                  request.select(), language));
   ASSIGN_OR_RETURN(const model::KeyCondition condition,
-                   language.key_condition->Bind(*source.key));
-  RETURN_IF_ERROR(language.CheckAgainst(table));
-  RETURN_IF_ERROR(CheckQueryFilter(language, *source.key));
+                   language.key_condition->Bind(source.key()));
+  RETURN_IF_ERROR(language.CheckAgainst(*pages.table));
+  RETURN_IF_ERROR(CheckQueryFilter(language, source.key()));
   pages.walk =
-      WalkOf(router, table, source.keyspace, condition,
+      WalkOf(router, source, condition,
              !request.has_scan_index_forward() || request.scan_index_forward());
   if (request.has_exclusive_start_key()) {
-    ASSIGN_OR_RETURN(pages.after, StartOf(router, table, source, condition,
+    ASSIGN_OR_RETURN(pages.after, StartOf(router, source, condition,
                                           model::ItemView(start_key.bytes)));
   }
   FillChoices(request, std::move(language), &pages);

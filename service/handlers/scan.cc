@@ -79,30 +79,28 @@ std::string EndOf(storage::KeyspaceId keyspace, uint64_t last) {
   return storage::PrefixEnd(storage::HashPrefix(keyspace, last));
 }
 
-Walk WalkOf(const cluster::Table& table, storage::KeyspaceId keyspace,
-            const storage::HashRange& hashes) {
+Walk WalkOf(const RowSource& source, const storage::HashRange& hashes) {
   Walk walk;
-  for (const cluster::TablePartition& partition : table.partitions) {
+  for (const cluster::TablePartition& partition : source.partitions()) {
     const uint64_t first = std::max(hashes.first, partition.range.first);
     const uint64_t last = std::min(hashes.last, partition.range.last);
     if (first > last) continue;
-    walk.ranges.push_back({&partition, storage::HashPrefix(keyspace, first),
-                           EndOf(keyspace, last)});
+    walk.ranges.push_back({&partition,
+                           storage::HashPrefix(source.keyspace, first),
+                           EndOf(source.keyspace, last)});
   }
   return walk;
 }
 
 absl::StatusOr<std::string> RowKeyOf(const Router& router,
-                                     const cluster::Table& table,
                                      const RowSource& source,
                                      absl::string_view start_key) {
-  if (source.index != nullptr) {
-    ASSIGN_OR_RETURN(
-        const model::IndexPlace place,
-        model::PlaceOfStartKey(*source.index, model::ItemView(start_key)));
-    return EntryKey(router, table, source, place);
+  if (const auto keys = source.index_keys(); keys.has_value()) {
+    ASSIGN_OR_RETURN(const model::IndexPlace place,
+                     model::PlaceOfStartKey(*keys, model::ItemView(start_key)));
+    return EntryKey(router, source, place);
   }
-  absl::StatusOr<Row> row = router.RowOfKey(table, start_key);
+  absl::StatusOr<Row> row = router.RowOfKey(*source.table, start_key);
   if (row.ok()) return std::move(row->key);
   return model::ValidationError(
       absl::StrCat("The provided starting key is invalid: ",
@@ -110,13 +108,12 @@ absl::StatusOr<std::string> RowKeyOf(const Router& router,
 }
 
 absl::StatusOr<std::string> StartOf(const Router& router,
-                                    const cluster::Table& table,
                                     const RowSource& source,
                                     const wire::ScanRequest& request,
                                     const storage::HashRange& hashes,
                                     const model::CanonicalItem& start_key) {
   ASSIGN_OR_RETURN(std::string row_key,
-                   RowKeyOf(router, table, source, start_key.bytes));
+                   RowKeyOf(router, source, start_key.bytes));
   if (!hashes.Contains(storage::HashOfRowKey(row_key))) {
     return model::ValidationError(absl::StrCat(
         "The provided starting key is invalid: Invalid ExclusiveStartKey. "
@@ -146,14 +143,15 @@ absl::StatusOr<ItemPages> Plan(const Router& router, ExpressionCache& cache,
   ASSIGN_OR_RETURN(pages.table, router.Find(name));
   const storage::HashRange hashes = HashesOf(request);
   ASSIGN_OR_RETURN(
-      const RowSource source,
+      pages.source,
       SourceOf(*pages.table, PALLET_OPTIONAL(request, index_name)));
+  RETURN_IF_ERROR(CheckGlobalRead(pages.source, request.consistent_read(),
+                                  request.select(), language));
   RETURN_IF_ERROR(language.CheckAgainst(*pages.table));
-  pages.index = source.index;
-  pages.walk = WalkOf(*pages.table, source.keyspace, hashes);
+  pages.walk = WalkOf(pages.source, hashes);
   if (request.has_exclusive_start_key()) {
-    ASSIGN_OR_RETURN(pages.after, StartOf(router, *pages.table, source, request,
-                                          hashes, start_key));
+    ASSIGN_OR_RETURN(pages.after,
+                     StartOf(router, pages.source, request, hashes, start_key));
   }
   FillChoices(request, std::move(language), &pages);
   return pages;

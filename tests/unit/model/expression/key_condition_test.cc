@@ -9,8 +9,10 @@
 
 #include <map>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "model/errors.h"
 #include "tests/testing/wire_values.h"
 
@@ -56,7 +58,7 @@ absl::StatusOr<KeyConditionExpression> Parse(absl::string_view text) {
 std::string Show(const KeyCondition& condition) {
   static constexpr absl::string_view kOperators[] = {
       "=", "<", "<=", ">", ">=", "between", "begins_with"};
-  std::string text = absl::StrCat("pk=", condition.partition.bytes);
+  std::string text = absl::StrCat("pk=", condition.partition.front().bytes);
   if (!condition.sort.has_value()) return text;
   absl::StrAppend(&text, " sk ",
                   kOperators[static_cast<size_t>(condition.sort->op)], " ",
@@ -85,7 +87,8 @@ TEST(KeyConditionTest, Example) {
   EXPECT_THAT(parsed->Attributes(), ElementsAre("pk", "sk"));
   const auto condition = parsed->Bind(kByNumber);
   ASSERT_TRUE(condition.ok()) << condition.status();
-  EXPECT_EQ(condition->partition, (KeyValue{ScalarType::kString, "p"}));
+  EXPECT_THAT(condition->partition,
+              ElementsAre(KeyValue{ScalarType::kString, "p"}));
   EXPECT_EQ(*condition->sort,
             (SortCondition{SortOperator::kBetween,
                            {ScalarType::kNumber, "10"},
@@ -254,6 +257,127 @@ TEST(SortConditionTest, MatchesAsItReads) {
   EXPECT_TRUE(Matches(
       {SortOperator::kGreater, {ScalarType::kNumber, "9"}, std::nullopt},
       {ScalarType::kNumber, "10"}));
+}
+
+const IndexKeySchema kWide = {
+    {{"h1", ScalarType::kString}, {"h2", ScalarType::kNumber}},
+    {{"r1", ScalarType::kString},
+     {"r2", ScalarType::kNumber},
+     {"r3", ScalarType::kString}}};
+constexpr char kHash[] = "h1 = :p AND h2 = :n";
+
+std::string ShowWide(const KeyCondition& condition) {
+  std::vector<std::string> partition, equal;
+  for (const KeyValue& each : condition.partition) {
+    partition.push_back(each.bytes);
+  }
+  for (const KeyValue& each : condition.equal) equal.push_back(each.bytes);
+  KeyCondition last = {condition.partition, {}, condition.sort};
+  std::string text = Show(last);
+  text.replace(0, text.find(' '), "");
+  return absl::StrCat(absl::StrJoin(partition, ","), " | ",
+                      absl::StrJoin(equal, ","), " |",
+                      condition.sort.has_value() ? text : "");
+}
+
+// The condition on `kWide`, or the error.
+std::string Wide(absl::string_view text) {
+  const auto parsed = Parse(text);
+  if (!parsed.ok()) {
+    return absl::StrCat("parse: ", parsed.status().message());
+  }
+  const auto condition = parsed->Bind(kWide);
+  if (condition.ok()) return ShowWide(*condition);
+  EXPECT_EQ(ReasonOf(condition.status()), Reason::kValidation);
+  return std::string(condition.status().message());
+}
+
+TEST(WideKeyConditionTest, Example) {
+  EXPECT_EQ(Wide(kHash), "p,10 |  |");
+  EXPECT_EQ(Wide(absl::StrCat(kHash, " AND r1 = :q")), "p,10 |  | sk = q");
+  EXPECT_EQ(Wide(absl::StrCat(kHash, " AND begins_with(r1, :q)")),
+            "p,10 |  | sk begins_with q");
+  EXPECT_EQ(Wide(absl::StrCat(kHash, " AND r1 = :q AND r2 > :m")),
+            "p,10 | q | sk > 20");
+  EXPECT_EQ(Wide(absl::StrCat("r3 BETWEEN :p AND :q AND r2 = :m AND ", kHash,
+                              " AND r1 = :q")),
+            "p,10 | q,20 | sk between p..q");
+}
+
+TEST(WideKeyConditionTest, EachPartitionAttributeIsEqualToAValue) {
+  EXPECT_EQ(Wide("h1 = :p"), "Query condition missed key schema element: h2");
+  EXPECT_EQ(Wide("h2 = :n AND r1 = :q"),
+            "Query condition missed key schema element: h1");
+  EXPECT_EQ(Wide("h1 = :p AND h2 > :n"), "Query key condition not supported");
+  EXPECT_EQ(Wide("begins_with(h1, :p) AND h2 = :n"),
+            "Query key condition not supported");
+}
+
+TEST(WideKeyConditionTest, SortAttributesComeWithoutGaps) {
+  EXPECT_EQ(Wide(absl::StrCat(kHash, " AND r2 = :n")),
+            "Query condition missed key schema element: r1");
+  EXPECT_EQ(Wide(absl::StrCat(kHash, " AND r1 = :p AND r3 = :q")),
+            "Query condition missed key schema element: r2");
+  EXPECT_EQ(Wide(absl::StrCat(kHash, " AND zz = :p")),
+            "Query condition missed key schema element: r1");
+  EXPECT_EQ(Wide(absl::StrCat(
+                kHash, " AND r1 = :p AND r2 = :n AND r3 = :p AND zz = :q")),
+            "Query key condition not supported");
+}
+
+TEST(WideKeyConditionTest, OnlyTheLastSortConditionIsARange) {
+  for (const char* range : {"r1 < :q", "r1 <= :q", "r1 > :q", "r1 >= :q",
+                            "r1 BETWEEN :p AND :q", "begins_with(r1, :q)"}) {
+    EXPECT_EQ(Wide(absl::StrCat(kHash, " AND ", range, " AND r2 = :n")),
+              "Query key condition not supported");
+  }
+}
+
+TEST(WideKeyConditionTest, ValuesAreThoseOfKeys) {
+  const std::string mismatch =
+      "One or more parameter values were invalid: Condition parameter type "
+      "does not match schema type";
+  EXPECT_EQ(Wide("h1 = :p AND h2 = :p"), mismatch);
+  EXPECT_EQ(Wide(absl::StrCat(kHash, " AND r1 = :n AND r2 = :n")), mismatch);
+  EXPECT_THAT(Wide(absl::StrCat(kHash, " AND r1 = :empty AND r2 = :n")),
+              ::testing::EndsWith("empty string value. Key: r1"));
+  EXPECT_THAT(Wide(absl::StrCat(kHash, " AND r1 = :s1025 AND r2 = :n")),
+              ::testing::HasSubstr("size of all range keys"));
+  EXPECT_THAT(Wide("h1 = :p2049 AND h2 = :n"),
+              ::testing::HasSubstr("Size of hashkey"));
+}
+
+TEST(WideKeyConditionTest, LegacyConditionsAreAsManyAsTheKeyHas) {
+  using expression::LegacyOperator;
+  const auto equal = [](const char* attribute, const std::string& value) {
+    expression::LegacyCondition condition;
+    condition.attribute = attribute;
+    condition.op = LegacyOperator::kEqual;
+    condition.values = {value};
+    return condition;
+  };
+  std::vector<expression::LegacyCondition> conditions = {
+      equal("h1", S("p")), equal("h2", N("1")), equal("r1", S("r")),
+      equal("r2", N("2"))};
+  conditions.back().op = LegacyOperator::kLess;
+  const auto parsed = KeyConditionExpression::FromLegacy(conditions);
+  ASSERT_TRUE(parsed.ok());
+  EXPECT_EQ(ShowWide(*parsed->Bind(kWide)), "p,1 | r | sk < 2");
+  EXPECT_EQ(parsed->Bind(kByString).status().message(),
+            "Conditions can be of length 1 or 2 only");
+}
+
+TEST(WideKeyConditionTest, MatchesRowsByAllItsSortConditions) {
+  const auto condition =
+      Parse(absl::StrCat(kHash, " AND r1 = :q AND r2 > :n"))->Bind(kWide);
+  const auto matches = [&](const char* r1, const char* r2) {
+    return MatchesSort(*condition, {{ScalarType::kString, r1},
+                                    {ScalarType::kNumber, r2},
+                                    {ScalarType::kString, "any"}});
+  };
+  EXPECT_TRUE(matches("q", "11"));
+  EXPECT_FALSE(matches("q", "10"));
+  EXPECT_FALSE(matches("p", "11"));
 }
 
 std::string Started(absl::string_view text, const std::string& start_key,
