@@ -2,6 +2,7 @@
 #include "cluster/catalog.h"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <utility>
@@ -20,6 +21,7 @@ namespace lmdb = storage::lmdb;
 using model::Reason;
 using storage::PartitionId;
 using storage::v1::CatalogRecord;
+using storage::v1::GlobalIndexRecord;
 using storage::v1::PartitionRecord;
 using storage::v1::TableRecord;
 
@@ -65,7 +67,7 @@ absl::Status Put(lmdb::WriteTransaction& transaction, lmdb::Database database,
 }
 
 // The ranges, in order, cover each hash once.
-bool CoverAll(const std::vector<PartitionRecord>& partitions) {
+bool CoverAll(const PartitionRecords& partitions) {
   uint64_t next = 0;
   for (size_t i = 0; i < partitions.size(); ++i) {
     const PartitionRecord& partition = partitions[i];
@@ -80,11 +82,68 @@ bool CoverAll(const std::vector<PartitionRecord>& partitions) {
   return !partitions.empty();
 }
 
-void SortByRange(std::vector<PartitionRecord>& partitions) {
-  std::sort(partitions.begin(), partitions.end(),
+// Takes those of one table or index out of `partitions`, in order.
+absl::StatusOr<PartitionRecords> TakePartitions(const TableRecord& table,
+                                                uint32_t keyspace,
+                                                PartitionRecords& partitions) {
+  const auto others = std::stable_partition(
+      partitions.begin(), partitions.end(),
+      [&](const PartitionRecord& each) { return each.keyspace() != keyspace; });
+  PartitionRecords taken(std::make_move_iterator(others),
+                         std::make_move_iterator(partitions.end()));
+  partitions.erase(others, partitions.end());
+  std::sort(taken.begin(), taken.end(),
             [](const PartitionRecord& a, const PartitionRecord& b) {
               return a.first_hash() < b.first_hash();
             });
+  if (CoverAll(taken)) return taken;
+  return DataLoss(absl::StrCat("the catalog's partitions of table ",
+                               table.name(), ", keyspace ", keyspace,
+                               ", do not cover each hash once"));
+}
+
+// `partitions` are all that say they are the table's.
+absl::StatusOr<CatalogTable> Assemble(TableRecord table,
+                                      PartitionRecords partitions) {
+  CatalogTable entry;
+  ASSIGN_OR_RETURN(entry.partitions,
+                   TakePartitions(table, table.keyspace(), partitions));
+  for (const auto& index : table.global_indexes()) {
+    ASSIGN_OR_RETURN(entry.index_partitions.emplace_back(),
+                     TakePartitions(table, index.keyspace(), partitions));
+  }
+  if (!partitions.empty()) {
+    return DataLoss(absl::StrCat(
+        "the catalog has partitions of table ", table.name(), " in keyspace ",
+        partitions.front().keyspace(), ", which it does not have"));
+  }
+  entry.table = std::move(table);
+  return entry;
+}
+
+const GlobalIndexRecord* FindIndex(const TableRecord& table, uint64_t id) {
+  for (const GlobalIndexRecord& index : table.global_indexes()) {
+    if (index.id() == id) return &index;
+  }
+  return nullptr;
+}
+
+bool HasNewIndex(const TableRecord& table) {
+  return FindIndex(table, 0) != nullptr;
+}
+
+// The lowest that says all that is in the record.
+uint32_t FormatOf(const TableRecord& table) {
+  if (table.schema_version() > 0) return kGlobalIndexTableFormat;
+  return table.local_indexes().empty() ? kRecordFormat : kIndexedTableFormat;
+}
+
+// `count` consecutive ones.
+uint32_t TakeKeyspaces(uint32_t count, CatalogRecord* numbers) {
+  const uint32_t first = numbers->next_keyspace();
+  CHECK_LT(first, UINT32_MAX - count);
+  numbers->set_next_keyspace(first + count);
+  return first;
 }
 
 }  // namespace
@@ -136,7 +195,7 @@ absl::Status Catalog::CheckIdentity(const CatalogOptions& options) {
 absl::StatusOr<std::vector<CatalogTable>> Catalog::Load() const {
   ASSIGN_OR_RETURN(const auto transaction, environment_->BeginRead());
   ASSIGN_OR_RETURN(auto partitions, ReadPartitions(transaction));
-  std::map<uint64_t, std::vector<PartitionRecord>> by_table;
+  std::map<uint64_t, PartitionRecords> by_table;
   for (PartitionRecord& partition : partitions) {
     by_table[partition.table()].push_back(std::move(partition));
   }
@@ -144,16 +203,12 @@ absl::StatusOr<std::vector<CatalogTable>> Catalog::Load() const {
   ASSIGN_OR_RETURN(lmdb::Cursor cursor, transaction.OpenCursor(tables_));
   RETURN_IF_ERROR(cursor.First());
   while (cursor.valid()) {
-    CatalogTable entry;
-    ASSIGN_OR_RETURN(entry.table, DecodeTable(cursor.key(), cursor.value()));
-    entry.partitions = std::move(by_table[entry.table.id()]);
-    by_table.erase(entry.table.id());
-    SortByRange(entry.partitions);
-    if (!CoverAll(entry.partitions)) {
-      return DataLoss(absl::StrCat("the catalog's partitions of table ",
-                                   entry.table.name(),
-                                   " do not cover each hash once"));
-    }
+    ASSIGN_OR_RETURN(TableRecord table,
+                     DecodeTable(cursor.key(), cursor.value()));
+    PartitionRecords of_table = std::move(by_table[table.id()]);
+    by_table.erase(table.id());
+    ASSIGN_OR_RETURN(CatalogTable entry,
+                     Assemble(std::move(table), std::move(of_table)));
     tables.push_back(std::move(entry));
     RETURN_IF_ERROR(cursor.Next());
   }
@@ -165,6 +220,12 @@ absl::StatusOr<std::vector<CatalogTable>> Catalog::Load() const {
   return tables;
 }
 
+absl::StatusOr<CatalogTable> Catalog::LoadTable(absl::string_view name) const {
+  ASSIGN_OR_RETURN(const auto transaction, environment_->BeginRead());
+  ASSIGN_OR_RETURN(TableRecord table, ReadTable(transaction, name));
+  return ReadEntry(transaction, std::move(table));
+}
+
 absl::StatusOr<bool> Catalog::WasGivenOut(PartitionId id) const {
   ASSIGN_OR_RETURN(const auto transaction, environment_->BeginRead());
   ASSIGN_OR_RETURN(const CatalogRecord record, ReadCatalog(transaction));
@@ -172,10 +233,9 @@ absl::StatusOr<bool> Catalog::WasGivenOut(PartitionId id) const {
 }
 
 absl::StatusOr<CatalogTable> Catalog::CreateTable(
-    TableRecord definition, absl::Span<const Placement> placements) {
+    TableRecord table, const Placements& placements,
+    absl::Span<const Placements> index_placements) {
   CatalogTable entry;
-  entry.table = std::move(definition);
-  TableRecord& table = entry.table;
   const auto add = [&](lmdb::WriteTransaction& transaction) -> absl::Status {
     ASSIGN_OR_RETURN(const auto known, transaction.Get(tables_, table.name()));
     if (known.has_value()) {
@@ -184,59 +244,147 @@ absl::StatusOr<CatalogTable> Catalog::CreateTable(
           absl::StrCat("Table already exists: ", table.name()));
     }
     ASSIGN_OR_RETURN(CatalogRecord numbers, ReadCatalog(transaction));
-    table.set_format(table.local_indexes().empty() ? kRecordFormat
-                                                   : kIndexedTableFormat);
     table.set_id(numbers.next_table());
-    table.set_keyspace(numbers.next_keyspace());
-    for (const Placement& placement : placements) {
-      PartitionRecord& partition = entry.partitions.emplace_back();
-      partition.set_format(kRecordFormat);
-      partition.set_id(numbers.next_partition());
-      partition.set_table(table.id());
-      partition.set_keyspace(table.keyspace());
-      partition.set_first_hash(placement.range.first);
-      partition.set_last_hash(placement.range.last);
-      partition.set_epoch(1);
-      partition.set_store(placement.store.value());
-      RETURN_IF_ERROR(Put(transaction, partitions_,
-                          PartitionKey(partition.id()), partition));
-      numbers.set_next_partition(numbers.next_partition() + 1);
-    }
-    CHECK(CoverAll(entry.partitions)) << table.name();
-    // Its own keyspace and those of its local indexes.
-    const uint32_t keyspaces = 1 + table.local_indexes_size();
-    CHECK_LT(numbers.next_keyspace(), UINT32_MAX - keyspaces);
     numbers.set_next_table(numbers.next_table() + 1);
-    numbers.set_next_keyspace(numbers.next_keyspace() + keyspaces);
+    // Its own and those of its local indexes.
+    table.set_keyspace(TakeKeyspaces(1 + table.local_indexes_size(), &numbers));
+    RETURN_IF_ERROR(AddPartitions(transaction, table.id(), table.keyspace(),
+                                  placements, &numbers));
+    RETURN_IF_ERROR(
+        AddIndexes(transaction, index_placements, &numbers, &table));
+    table.set_format(FormatOf(table));
     RETURN_IF_ERROR(Put(transaction, tables_, table.name(), table));
-    return Put(transaction, catalog_, kCatalogKey, numbers);
+    RETURN_IF_ERROR(Put(transaction, catalog_, kCatalogKey, numbers));
+    ASSIGN_OR_RETURN(entry, ReadEntry(transaction, std::move(table)));
+    return absl::OkStatus();
   };
   RETURN_IF_ERROR(Change(add));
   return entry;
 }
 
-absl::Status Catalog::UpdateTable(const TableRecord& record) {
-  return Change([&](lmdb::WriteTransaction& transaction) -> absl::Status {
+absl::StatusOr<CatalogTable> Catalog::UpdateTable(
+    TableRecord table, absl::Span<const Placements> index_placements) {
+  CatalogTable entry;
+  const auto update = [&](lmdb::WriteTransaction& transaction) -> absl::Status {
     ASSIGN_OR_RETURN(const TableRecord old,
-                     ReadTable(transaction, record.name()));
-    CHECK_EQ(old.id(), record.id());
-    CHECK_EQ(old.keyspace(), record.keyspace());
-    return Put(transaction, tables_, record.name(), record);
+                     ReadTable(transaction, table.name()));
+    CHECK_EQ(old.id(), table.id());
+    CHECK_EQ(old.keyspace(), table.keyspace());
+    table.set_schema_version(old.schema_version());
+    bool drops = false;
+    for (const GlobalIndexRecord& index : old.global_indexes()) {
+      if (FindIndex(table, index.id()) != nullptr) continue;
+      drops = true;
+      RETURN_IF_ERROR(DropPartitions(
+          transaction, table.id(), [&](const PartitionRecord& each) {
+            return each.keyspace() == index.keyspace();
+          }));
+    }
+    if (HasNewIndex(table)) {
+      ASSIGN_OR_RETURN(CatalogRecord numbers, ReadCatalog(transaction));
+      RETURN_IF_ERROR(
+          AddIndexes(transaction, index_placements, &numbers, &table));
+      RETURN_IF_ERROR(Put(transaction, catalog_, kCatalogKey, numbers));
+    } else if (drops) {
+      table.set_schema_version(old.schema_version() + 1);
+    }
+    table.set_format(FormatOf(table));
+    RETURN_IF_ERROR(Put(transaction, tables_, table.name(), table));
+    ASSIGN_OR_RETURN(entry, ReadEntry(transaction, std::move(table)));
+    return absl::OkStatus();
+  };
+  RETURN_IF_ERROR(Change(update));
+  return entry;
+}
+
+absl::Status Catalog::RestoreTable(const CatalogTable& old) {
+  return Change([&](lmdb::WriteTransaction& transaction) -> absl::Status {
+    ASSIGN_OR_RETURN(const TableRecord current,
+                     ReadTable(transaction, old.table.name()));
+    CHECK_EQ(old.table.id(), current.id());
+    RETURN_IF_ERROR(
+        DropPartitions(transaction, current.id(),
+                       [](const PartitionRecord&) { return true; }));
+    const auto put = [&](const PartitionRecords& partitions) -> absl::Status {
+      for (const PartitionRecord& each : partitions) {
+        RETURN_IF_ERROR(
+            Put(transaction, partitions_, PartitionKey(each.id()), each));
+      }
+      return absl::OkStatus();
+    };
+    RETURN_IF_ERROR(put(old.partitions));
+    for (const PartitionRecords& each : old.index_partitions) {
+      RETURN_IF_ERROR(put(each));
+    }
+    TableRecord table = old.table;
+    table.set_schema_version(current.schema_version());
+    table.set_format(FormatOf(table));
+    return Put(transaction, tables_, table.name(), table);
   });
 }
 
 absl::Status Catalog::DeleteTable(absl::string_view name) {
   return Change([&](lmdb::WriteTransaction& transaction) -> absl::Status {
     ASSIGN_OR_RETURN(const TableRecord table, ReadTable(transaction, name));
-    ASSIGN_OR_RETURN(const auto partitions, ReadPartitions(transaction));
-    for (const PartitionRecord& partition : partitions) {
-      if (partition.table() != table.id()) continue;
-      RETURN_IF_ERROR(
-          transaction.Delete(partitions_, PartitionKey(partition.id()))
-              .status());
-    }
+    RETURN_IF_ERROR(DropPartitions(
+        transaction, table.id(), [](const PartitionRecord&) { return true; }));
     return transaction.Delete(tables_, name).status();
   });
+}
+
+absl::Status Catalog::AddIndexes(lmdb::WriteTransaction& transaction,
+                                 absl::Span<const Placements> placements,
+                                 CatalogRecord* numbers, TableRecord* table) {
+  if (!HasNewIndex(*table)) return absl::OkStatus();
+  table->set_schema_version(table->schema_version() + 1);
+  size_t added = 0;
+  for (GlobalIndexRecord& index : *table->mutable_global_indexes()) {
+    if (index.id() != 0) continue;
+    index.set_id(std::max<uint64_t>(numbers->next_index(), 1));
+    numbers->set_next_index(index.id() + 1);
+    index.set_keyspace(TakeKeyspaces(1, numbers));
+    index.set_schema_version(table->schema_version());
+    index.set_state(storage::v1::GLOBAL_INDEX_STATE_NEW);
+    CHECK_LT(added, placements.size()) << table->name();
+    RETURN_IF_ERROR(AddPartitions(transaction, table->id(), index.keyspace(),
+                                  placements[added++], numbers));
+  }
+  CHECK_EQ(added, placements.size()) << table->name();
+  return absl::OkStatus();
+}
+
+absl::Status Catalog::AddPartitions(lmdb::WriteTransaction& transaction,
+                                    uint64_t table, uint32_t keyspace,
+                                    const Placements& placements,
+                                    CatalogRecord* numbers) {
+  for (const Placement& placement : placements) {
+    PartitionRecord partition;
+    partition.set_format(kRecordFormat);
+    partition.set_id(numbers->next_partition());
+    partition.set_table(table);
+    partition.set_keyspace(keyspace);
+    partition.set_first_hash(placement.range.first);
+    partition.set_last_hash(placement.range.last);
+    partition.set_epoch(1);
+    partition.set_store(placement.store.value());
+    RETURN_IF_ERROR(
+        Put(transaction, partitions_, PartitionKey(partition.id()), partition));
+    numbers->set_next_partition(numbers->next_partition() + 1);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Catalog::DropPartitions(
+    lmdb::WriteTransaction& transaction, uint64_t table,
+    absl::FunctionRef<bool(const PartitionRecord&)> which) {
+  ASSIGN_OR_RETURN(const PartitionRecords partitions,
+                   ReadPartitions(transaction));
+  for (const PartitionRecord& partition : partitions) {
+    if (partition.table() != table || !which(partition)) continue;
+    RETURN_IF_ERROR(
+        transaction.Delete(partitions_, PartitionKey(partition.id())).status());
+  }
+  return absl::OkStatus();
 }
 
 absl::Status Catalog::Change(
@@ -276,9 +424,19 @@ absl::StatusOr<TableRecord> Catalog::ReadTable(
   return DecodeTable(name, *stored);
 }
 
-absl::StatusOr<std::vector<PartitionRecord>> Catalog::ReadPartitions(
+absl::StatusOr<CatalogTable> Catalog::ReadEntry(
+    const lmdb::Transaction& transaction, TableRecord table) const {
+  ASSIGN_OR_RETURN(const PartitionRecords all, ReadPartitions(transaction));
+  PartitionRecords of_table;
+  for (const PartitionRecord& partition : all) {
+    if (partition.table() == table.id()) of_table.push_back(partition);
+  }
+  return Assemble(std::move(table), std::move(of_table));
+}
+
+absl::StatusOr<PartitionRecords> Catalog::ReadPartitions(
     const lmdb::Transaction& transaction) const {
-  std::vector<PartitionRecord> partitions;
+  PartitionRecords partitions;
   ASSIGN_OR_RETURN(lmdb::Cursor cursor, transaction.OpenCursor(partitions_));
   RETURN_IF_ERROR(cursor.First());
   while (cursor.valid()) {

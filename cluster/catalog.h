@@ -10,9 +10,9 @@
 //
 // Values as in record_codec.h. What always holds:
 //   1. Each call is one transaction: durable on return, or nothing happened.
-//   2. Table, keyspace and partition numbers are given out once, ever.
-//   3. Each partition belongs to a table, and the partitions of a table cover
-//      each hash once.
+//   2. Table, index, keyspace and partition numbers are given out once, ever.
+//   3. Each partition belongs to a table or to one of its global indexes, which
+//      its keyspace tells; those of each cover each hash once.
 //   4. After a failed commit nothing can be said about the disk: every later
 //      change is refused until a new start.
 //
@@ -44,17 +44,24 @@ struct CatalogOptions {
   bool found = false;
 };
 
-// A table and its partitions in the order of their ranges.
+// In the order of their ranges.
+using PartitionRecords = std::vector<storage::v1::PartitionRecord>;
+
+// A table and its partitions.
 struct CatalogTable {
   storage::v1::TableRecord table = {};
-  std::vector<storage::v1::PartitionRecord> partitions = {};
+  PartitionRecords partitions = {};
+  // Of each of its global indexes, in their order.
+  std::vector<PartitionRecords> index_partitions = {};
 };
 
-// Where one partition of a new table goes.
+// Where one partition of a new table or index goes.
 struct Placement {
   storage::HashRange range;
   StoreId store;
 };
+// Of all partitions of one, in the order of their ranges.
+using Placements = std::vector<Placement>;
 
 class Catalog {
  public:
@@ -68,16 +75,30 @@ class Catalog {
   // Every table, sorted by name. Reads and checks everything.
   absl::StatusOr<std::vector<CatalogTable>> Load() const;
 
+  // kResourceNotFound if there is no such table.
+  absl::StatusOr<CatalogTable> LoadTable(absl::string_view name) const;
+
   // Whether that number was ever given out.
   absl::StatusOr<bool> WasGivenOut(storage::PartitionId id) const;
 
-  // Adds `definition` under new numbers. kTableAlreadyExists.
+  // Adds `definition` under new numbers. `index_placements` are of each of its
+  // global indexes. kTableAlreadyExists.
   absl::StatusOr<CatalogTable> CreateTable(
-      storage::v1::TableRecord definition,
-      absl::Span<const Placement> placements);
+      storage::v1::TableRecord definition, const Placements& placements,
+      absl::Span<const Placements> index_placements);
 
-  // Replaces the record of that name and id. kResourceNotFound.
-  absl::Status UpdateTable(const storage::v1::TableRecord& record);
+  // Replaces the record of that name and id. Global indexes without an id are
+  // new: they are numbered, and placed as `index_placements` says. Partitions
+  // of those that are not in the record any more are taken out. Either gives
+  // the table a new schema version. Returns what there is now.
+  // kResourceNotFound.
+  absl::StatusOr<CatalogTable> UpdateTable(
+      storage::v1::TableRecord record,
+      absl::Span<const Placements> index_placements);
+
+  // Takes an UpdateTable back: all is as `old` says, but no number is given out
+  // again. kResourceNotFound.
+  absl::Status RestoreTable(const CatalogTable& old);
 
   // Takes the table and its partitions out. kResourceNotFound.
   absl::Status DeleteTable(absl::string_view name);
@@ -88,6 +109,19 @@ class Catalog {
 
   absl::Status Found(const CatalogOptions& options);
   absl::Status CheckIdentity(const CatalogOptions& options);
+  // Gives numbers to the record's new indexes and adds their partitions.
+  absl::Status AddIndexes(storage::lmdb::WriteTransaction& transaction,
+                          absl::Span<const Placements> placements,
+                          storage::v1::CatalogRecord* numbers,
+                          storage::v1::TableRecord* table);
+  absl::Status AddPartitions(storage::lmdb::WriteTransaction& transaction,
+                             uint64_t table, uint32_t keyspace,
+                             const Placements& placements,
+                             storage::v1::CatalogRecord* numbers);
+  // Those of the table that `which` takes.
+  absl::Status DropPartitions(
+      storage::lmdb::WriteTransaction& transaction, uint64_t table,
+      absl::FunctionRef<bool(const storage::v1::PartitionRecord&)> which);
   // One transaction around `body`.
   absl::Status Change(
       absl::FunctionRef<absl::Status(storage::lmdb::WriteTransaction&)> body);
@@ -97,7 +131,11 @@ class Catalog {
   absl::StatusOr<storage::v1::TableRecord> ReadTable(
       const storage::lmdb::Transaction& transaction,
       absl::string_view name) const;
-  absl::StatusOr<std::vector<storage::v1::PartitionRecord>> ReadPartitions(
+  // The table and its partitions.
+  absl::StatusOr<CatalogTable> ReadEntry(
+      const storage::lmdb::Transaction& transaction,
+      storage::v1::TableRecord table) const;
+  absl::StatusOr<PartitionRecords> ReadPartitions(
       const storage::lmdb::Transaction& transaction) const;
 
   const std::unique_ptr<storage::lmdb::Environment> environment_;

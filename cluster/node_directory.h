@@ -31,7 +31,9 @@ namespace pallet::cluster {
 inline constexpr uint32_t kFirstDiskFormat = 1;
 inline constexpr uint32_t kLocalIndexDiskFormat = 2;  // logs and images tell of
                                                       // local indexes
-inline constexpr uint32_t kNewestDiskFormat = 2;
+// They tell of changes and cursors too, and of what partitions keep them for.
+inline constexpr uint32_t kGlobalIndexDiskFormat = 3;
+inline constexpr uint32_t kNewestDiskFormat = 3;
 inline constexpr uint32_t kMaxStores = 1024;
 
 struct NodeDirectoryOptions {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
@@ -22,6 +23,7 @@ using storage::HashRange;
 using storage::KeyspaceId;
 using storage::PartitionId;
 using storage::PartitionInfo;
+using storage::v1::GlobalIndexRecord;
 using storage::v1::PartitionRecord;
 using storage::v1::TableRecord;
 
@@ -40,6 +42,22 @@ absl::Status NoSuchTable(absl::string_view name) {
   return model::MakeError(Reason::kResourceNotFound,
                           absl::StrCat("Requested resource not found: Table: ",
                                        name, " not found"));
+}
+
+google::protobuf::Timestamp ToProto(absl::Time time) {
+  google::protobuf::Timestamp out;
+  const int64_t seconds = absl::ToUnixSeconds(time);
+  out.set_seconds(seconds);
+  out.set_nanos(static_cast<int32_t>(
+      absl::ToInt64Nanoseconds(time - absl::FromUnixSeconds(seconds))));
+  return out;
+}
+
+// What a directory with such a table must say of itself.
+uint32_t DiskFormatOf(const TableRecord& table) {
+  if (!table.global_indexes().empty()) return kGlobalIndexDiskFormat;
+  return table.local_indexes().empty() ? kFirstDiskFormat
+                                       : kLocalIndexDiskFormat;
 }
 
 // A random one, as RFC 9562 writes version 4.
@@ -88,53 +106,76 @@ absl::StatusOr<TablePtr> PartitionHost::CreateTable(TableRecord definition) {
   if (FindTable(definition.name()) != nullptr) {
     return AlreadyExists(definition.name());
   }
-  ASSIGN_OR_RETURN(const model::KeySchema key, KeySchemaOf(definition));
-  RETURN_IF_ERROR(LocalIndexesOf(definition, key).status());
-  if (!definition.local_indexes().empty()) {
-    RETURN_IF_ERROR(directory_->RaiseDiskFormat(kLocalIndexDiskFormat));
-  }
-  const absl::Time now = options_.clock->Now();
+  RETURN_IF_ERROR(CheckSchema(definition));
+  RETURN_IF_ERROR(directory_->RaiseDiskFormat(DiskFormatOf(definition)));
   definition.set_uuid(NewUuid());
   definition.set_state(storage::v1::TABLE_STATE_CREATING);
-  definition.mutable_created()->set_seconds(absl::ToUnixSeconds(now));
-  definition.mutable_created()->set_nanos(absl::ToInt64Nanoseconds(
-      now - absl::FromUnixSeconds(absl::ToUnixSeconds(now))));
-  const std::vector<StoreId> stores = PlacePartitions();
-  const std::vector<HashRange> ranges = EvenRanges(stores.size());
-  std::vector<Placement> placements;
-  for (size_t i = 0; i < stores.size(); ++i) {
-    placements.push_back({ranges[i], stores[i]});
+  *definition.mutable_created() = ToProto(options_.clock->Now());
+  for (GlobalIndexRecord& index : *definition.mutable_global_indexes()) {
+    *index.mutable_created() = definition.created();
   }
-  ASSIGN_OR_RETURN(const CatalogTable entry,
-                   catalog_->CreateTable(std::move(definition), placements));
-  absl::StatusOr<TablePtr> table = MakePartitions(entry);
-  if (!table.ok()) return UndoCreation(entry, table.status());
-  Publish((*table)->name, *table);
+  const std::vector<Placements> placements =
+      Place(1 + definition.global_indexes_size());
+  ASSIGN_OR_RETURN(
+      CatalogTable entry,
+      catalog_->CreateTable(std::move(definition), placements.front(),
+                            absl::MakeSpan(placements).subspan(1)));
+  absl::StatusOr<CatalogTable> made = MakePartitions(entry);
+  if (!made.ok()) return UndoCreation(entry, made.status());
+  ASSIGN_OR_RETURN(TablePtr table, MakeTable(*made, nullptr, options_.clock));
+  Publish(table->name, table);
   return table;
 }
 
 // To the stores that have the fewest.
-std::vector<StoreId> PartitionHost::PlacePartitions() const {
-  const uint32_t count = options_.partitions_per_table == 0
-                             ? stores_.size()
-                             : options_.partitions_per_table;
+std::vector<Placements> PartitionHost::Place(size_t count) const {
   std::vector<size_t> loads(stores_.size());
+  const auto weigh = [&](const std::vector<TablePartition>& partitions) {
+    for (const TablePartition& each : partitions) ++loads[each.store.value()];
+  };
   for (const TablePtr& table : map()->tables()) {
-    for (const TablePartition& partition : table->partitions) {
-      ++loads[partition.store.value()];
+    weigh(table->partitions);
+    for (const GlobalIndex& index : table->global_indexes) {
+      weigh(index.partitions);
     }
   }
-  std::vector<StoreId> stores;
-  for (uint32_t i = 0; i < count; ++i) {
-    const auto lightest = std::min_element(loads.begin(), loads.end());
-    ++*lightest;
-    stores.emplace_back(static_cast<uint32_t>(lightest - loads.begin()));
+  const std::vector<HashRange> ranges = EvenRanges(
+      options_.partitions_per_table == 0 ? stores_.size()
+                                         : options_.partitions_per_table);
+  std::vector<Placements> placements(count);
+  for (Placements& each : placements) {
+    for (const HashRange& range : ranges) {
+      const auto lightest = std::min_element(loads.begin(), loads.end());
+      ++*lightest;
+      each.push_back(
+          {range, StoreId(static_cast<uint32_t>(lightest - loads.begin()))});
+    }
   }
-  return stores;
+  return placements;
 }
 
-absl::StatusOr<TablePtr> PartitionHost::MakePartitions(CatalogTable entry) {
-  for (const PartitionRecord& partition : entry.partitions) {
+absl::StatusOr<CatalogTable> PartitionHost::MakePartitions(CatalogTable entry) {
+  TableRecord& table = entry.table;
+  bool made = false;
+  if (table.state() == storage::v1::TABLE_STATE_CREATING) {
+    made = true;
+    RETURN_IF_ERROR(MakeInStores(entry.partitions, table.local_indexes_size()));
+    table.set_state(storage::v1::TABLE_STATE_ACTIVE);
+  }
+  for (int i = 0; i < table.global_indexes_size(); ++i) {
+    GlobalIndexRecord& index = *table.mutable_global_indexes(i);
+    if (index.state() != storage::v1::GLOBAL_INDEX_STATE_NEW) continue;
+    made = true;
+    RETURN_IF_ERROR(MakeInStores(entry.index_partitions[i], 0));
+    index.set_state(storage::v1::GLOBAL_INDEX_STATE_CREATING);
+  }
+  if (!made) return entry;
+  return catalog_->UpdateTable(table, {});
+}
+
+absl::Status PartitionHost::MakeInStores(const PartitionRecords& partitions,
+                                         uint32_t index_count) {
+  for (const PartitionRecord& partition : partitions) {
     if (partition.store() >= stores_.size()) {
       return DataLoss(absl::StrCat("partition ", partition.id(),
                                    " ought to be in store ", partition.store(),
@@ -142,11 +183,9 @@ absl::StatusOr<TablePtr> PartitionHost::MakePartitions(CatalogTable entry) {
     }
     RETURN_IF_ERROR(stores_[partition.store()]->CreatePartition(
         PartitionId(partition.id()), KeyspaceId(partition.keyspace()),
-        RangeOf(partition), entry.table.local_indexes_size()));
+        RangeOf(partition), index_count));
   }
-  entry.table.set_state(storage::v1::TABLE_STATE_ACTIVE);
-  RETURN_IF_ERROR(catalog_->UpdateTable(entry.table));
-  return MakeTable(entry, options_.clock);
+  return absl::OkStatus();
 }
 
 // Catalog first here too: what then stays in a store is an orphan, and dropped
@@ -161,8 +200,23 @@ absl::Status PartitionHost::UndoCreation(const CatalogTable& entry,
                      " may exist after the next start: ", why.message(), "; ",
                      removed.message()));
   }
-  DropPartitions(PartitionsOf(entry));
+  DropPartitions(PartitionsOf(entry.partitions));
+  for (const PartitionRecords& index : entry.index_partitions) {
+    DropPartitions(PartitionsOf(index));
+  }
   return why;
+}
+
+// What was made already is an orphan, and dropped at the next start.
+absl::Status PartitionHost::UndoUpdate(const CatalogTable& before,
+                                       absl::Status why) {
+  const absl::Status restored = catalog_->RestoreTable(before);
+  if (restored.ok()) return why;
+  return model::MakeError(
+      Reason::kOutcomeUnknown,
+      absl::StrCat("table ", before.table.name(),
+                   " may have changed after the next start: ", why.message(),
+                   "; ", restored.message()));
 }
 
 void PartitionHost::DropPartitions(
@@ -191,16 +245,45 @@ absl::StatusOr<TablePtr> PartitionHost::UpdateTable(
   CHECK_EQ(record.name(), old->name);
   CHECK_EQ(record.id(), old->id.value());
   CHECK_EQ(record.keyspace(), old->keyspace.value());
-  auto table = std::make_shared<Table>(*old);
-  ASSIGN_OR_RETURN(table->key, KeySchemaOf(record));
-  CHECK(table->key == old->key);
   CHECK_EQ(record.local_indexes_size(),
            static_cast<int>(old->local_indexes.size()));
-  RETURN_IF_ERROR(catalog_->UpdateTable(record));
-  table->meter = MeterOf(record, options_.clock, std::move(table->meter));
-  table->record = std::make_shared<TableRecord>(std::move(record));
+  RETURN_IF_ERROR(CheckSchema(record));
+  size_t added = 0;
+  for (GlobalIndexRecord& index : *record.mutable_global_indexes()) {
+    if (index.id() != 0) continue;
+    ++added;
+    *index.mutable_created() = ToProto(options_.clock->Now());
+  }
+  RETURN_IF_ERROR(directory_->RaiseDiskFormat(DiskFormatOf(record)));
+  ASSIGN_OR_RETURN(const CatalogTable before, catalog_->LoadTable(name));
+  ASSIGN_OR_RETURN(CatalogTable entry,
+                   catalog_->UpdateTable(std::move(record), Place(added)));
+  if (added > 0) {
+    absl::StatusOr<CatalogTable> made = MakePartitions(std::move(entry));
+    if (!made.ok()) return UndoUpdate(before, made.status());
+    entry = *std::move(made);
+  }
+  ASSIGN_OR_RETURN(TablePtr table, MakeTable(entry, old.get(), options_.clock));
+  CHECK(table->key == old->key);
   Publish(name, table);
+  for (const GlobalIndex& index : old->global_indexes) {
+    if (table->FindGlobalIndex(index.id) == nullptr) {
+      DropPartitions(index.partitions);
+    }
+  }
   return table;
+}
+
+absl::StatusOr<TablePtr> PartitionHost::ActivateIndexes(
+    absl::string_view name, absl::Span<const IndexId> indexes) {
+  return UpdateTable(name, [&](TableRecord& record) {
+    for (GlobalIndexRecord& index : *record.mutable_global_indexes()) {
+      if (absl::c_linear_search(indexes, IndexId(index.id()))) {
+        index.set_state(storage::v1::GLOBAL_INDEX_STATE_ACTIVE);
+      }
+    }
+    return absl::OkStatus();
+  });
 }
 
 absl::StatusOr<TablePtr> PartitionHost::DeleteTable(
@@ -213,6 +296,9 @@ absl::StatusOr<TablePtr> PartitionHost::DeleteTable(
   RETURN_IF_ERROR(catalog_->DeleteTable(name));
   Publish(name, nullptr);
   DropPartitions(table->partitions);
+  for (const GlobalIndex& index : table->global_indexes) {
+    DropPartitions(index.partitions);
+  }
   return table;
 }
 
@@ -228,6 +314,22 @@ absl::StatusOr<TableCounts> PartitionHost::CountsOf(const Table& table) {
       counts.local_indexes[i].rows += info.indexes[i].rows;
       counts.local_indexes[i].bytes += info.indexes[i].bytes;
     }
+  }
+  for (const GlobalIndex& index : table.global_indexes) {
+    ASSIGN_OR_RETURN(counts.global_indexes.emplace_back(),
+                     CountsOf(index.partitions));
+  }
+  return counts;
+}
+
+absl::StatusOr<storage::RowCounts> PartitionHost::CountsOf(
+    const std::vector<TablePartition>& partitions) {
+  storage::RowCounts counts;
+  for (const TablePartition& partition : partitions) {
+    ASSIGN_OR_RETURN(const PartitionInfo info,
+                     stores_[partition.store.value()]->Partition(partition.id));
+    counts.rows += info.item_count;
+    counts.bytes += info.item_bytes;
   }
   return counts;
 }

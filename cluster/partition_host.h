@@ -13,9 +13,10 @@
 // What always holds:
 //   1. The catalog is changed first, and durably; partitions are made and
 //      dropped after it, idempotently. Open finishes what a crash interrupted:
-//      it makes the partitions of a table that was being created, and drops
-//      partitions the catalog no longer knows.
-//   2. A table is in the map only when all its partitions are in their stores.
+//      it makes the partitions of a table or of an index that was being
+//      created, and drops partitions the catalog no longer knows.
+//   2. A table is in the map only when all its partitions, and those of its
+//      global indexes, are in their stores.
 //   3. A partition that ought to be there and is not, or one whose number the
 //      catalog never gave out, is damage: Open refuses with kDataLoss.
 //
@@ -37,6 +38,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/types/span.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -53,6 +55,9 @@ namespace pallet::cluster {
 class Catalog;
 class NodeDirectory;
 struct CatalogTable;
+struct Placement;
+using PartitionRecords = std::vector<storage::v1::PartitionRecord>;
+using Placements = std::vector<Placement>;
 
 using StoreOpener =
     std::function<absl::StatusOr<std::unique_ptr<storage::Store>>(
@@ -76,7 +81,8 @@ struct PartitionHostOptions {
 struct TableCounts {
   uint64_t items = 0;
   uint64_t bytes = 0;
-  std::vector<storage::RowCounts> local_indexes = {};  // of each, in order
+  std::vector<storage::RowCounts> local_indexes = {};   // of each, in order
+  std::vector<storage::RowCounts> global_indexes = {};  // of each, in order
 };
 
 class PartitionHost {
@@ -108,18 +114,28 @@ class PartitionHost {
       absl::FunctionRef<absl::Status(storage::ReadTransaction&)> body);
 
   // The table as `definition` has it, ACTIVE and durable on return; id,
-  // keyspace, uuid, state and time of creation are filled in.
+  // keyspace, uuid, state and time of creation are filled in. Its global
+  // indexes are CREATING.
   // kTableAlreadyExists if there is one of that name. After another error there
   // is no such table, or (kOutcomeUnknown) there may be one after a new start.
   absl::StatusOr<TablePtr> CreateTable(storage::v1::TableRecord definition)
       ABSL_LOCKS_EXCLUDED(control_mutex_);
 
-  // Durable on return. `change` may not touch name, id or keyspace; if it
-  // returns an error, nothing is changed and that error is returned.
-  // kResourceNotFound if there is no such table.
+  // Durable on return. `change` may not touch name, id, keyspace or local
+  // indexes; if it returns an error, nothing is changed and that error is
+  // returned. It may add global indexes (records without an id, which come to
+  // be CREATING), take some away, and change their throughput.
+  // kResourceNotFound if there is no such table. After another error nothing
+  // has changed, or (kOutcomeUnknown) it may have after a new start.
   absl::StatusOr<TablePtr> UpdateTable(
       absl::string_view name,
       absl::FunctionRef<absl::Status(storage::v1::TableRecord&)> change)
+      ABSL_LOCKS_EXCLUDED(control_mutex_);
+
+  // The indexes are ACTIVE, durably, on return; those that are gone are passed
+  // over. kResourceNotFound if there is no such table.
+  absl::StatusOr<TablePtr> ActivateIndexes(absl::string_view name,
+                                           absl::Span<const IndexId> indexes)
       ABSL_LOCKS_EXCLUDED(control_mutex_);
 
   // Durable on return: the table is gone, its name free, its rows are removed
@@ -155,12 +171,19 @@ class PartitionHost {
   absl::StatusOr<TablePtr> FinishTable(CatalogTable entry,
                                        const ExpectedPartitions& missing);
 
-  std::vector<StoreId> PlacePartitions() const
+  // Where the partitions of `count` new tables and indexes go.
+  std::vector<Placements> Place(size_t count) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(control_mutex_);
-  // Creates them in their stores and makes the table ACTIVE in the catalog.
-  absl::StatusOr<TablePtr> MakePartitions(CatalogTable entry);
+  // Creates in their stores the partitions of a table, and of indexes, that are
+  // not made yet, and notes in the catalog that they are.
+  absl::StatusOr<CatalogTable> MakePartitions(CatalogTable entry);
+  absl::Status MakeInStores(const PartitionRecords& partitions,
+                            uint32_t index_count);
   void DropPartitions(const std::vector<TablePartition>& partitions);
   absl::Status UndoCreation(const CatalogTable& entry, absl::Status why);
+  absl::Status UndoUpdate(const CatalogTable& before, absl::Status why);
+  absl::StatusOr<storage::RowCounts> CountsOf(
+      const std::vector<TablePartition>& partitions);
   void Publish(absl::string_view name, TablePtr table)
       ABSL_LOCKS_EXCLUDED(map_mutex_);
 

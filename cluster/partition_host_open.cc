@@ -95,6 +95,11 @@ absl::Status PartitionHost::Reconcile() {
           static_cast<uint32_t>(entry.table.local_indexes_size());
       missing[PartitionId(partition.id())] = {&partition, indexes};
     }
+    for (const PartitionRecords& index : entry.index_partitions) {
+      for (const PartitionRecord& partition : index) {
+        missing[PartitionId(partition.id())] = {&partition, 0};
+      }
+    }
   }
   RETURN_IF_ERROR(MatchPartitions(missing));
   std::vector<TablePtr> tables;
@@ -145,21 +150,39 @@ absl::Status PartitionHost::DropOrphan(StoreId store, PartitionId id) {
   return stores_[store.value()]->DropPartition(id);
 }
 
-// A table that was being created when the process ended; others must be whole.
+// Tables and indexes that were being created when the process ended; others
+// must be whole.
 absl::StatusOr<TablePtr> PartitionHost::FinishTable(
     CatalogTable entry, const ExpectedPartitions& missing) {
-  if (entry.table.state() == storage::v1::TABLE_STATE_CREATING) {
+  const auto check = [&](const PartitionRecords& partitions) -> absl::Status {
+    for (const PartitionRecord& partition : partitions) {
+      if (!missing.contains(PartitionId(partition.id()))) continue;
+      return DataLoss(absl::StrCat("partition ", partition.id(), " of table ",
+                                   entry.table.name(), " is not in store ",
+                                   partition.store()));
+    }
+    return absl::OkStatus();
+  };
+  const bool is_new = entry.table.state() == storage::v1::TABLE_STATE_CREATING;
+  if (is_new) {
     options_.logger->Info("table.creation_finished",
                           {{"table", entry.table.name()}});
-    return MakePartitions(std::move(entry));
+  } else {
+    RETURN_IF_ERROR(check(entry.partitions));
   }
-  for (const PartitionRecord& partition : entry.partitions) {
-    if (!missing.contains(PartitionId(partition.id()))) continue;
-    return DataLoss(absl::StrCat("partition ", partition.id(), " of table ",
-                                 entry.table.name(), " is not in store ",
-                                 partition.store()));
+  for (int i = 0; i < entry.table.global_indexes_size(); ++i) {
+    const auto& index = entry.table.global_indexes(i);
+    if (index.state() == storage::v1::GLOBAL_INDEX_STATE_NEW) {
+      if (is_new) continue;
+      options_.logger->Info(
+          "index.creation_finished",
+          {{"table", entry.table.name()}, {"index", index.name()}});
+    } else {
+      RETURN_IF_ERROR(check(entry.index_partitions[i]));
+    }
   }
-  return MakeTable(entry, options_.clock);
+  ASSIGN_OR_RETURN(entry, MakePartitions(std::move(entry)));
+  return MakeTable(entry, nullptr, options_.clock);
 }
 
 }  // namespace pallet::cluster

@@ -38,6 +38,13 @@ const GlobalIndex* Table::FindGlobalIndex(absl::string_view index) const {
   return nullptr;
 }
 
+const GlobalIndex* Table::FindGlobalIndex(IndexId index) const {
+  for (const GlobalIndex& each : global_indexes) {
+    if (each.id == index) return &each;
+  }
+  return nullptr;
+}
+
 const model::LocalIndex* Table::FindLocalIndex(absl::string_view index) const {
   for (const model::LocalIndex& each : local_indexes) {
     if (each.name() == index) return &each;

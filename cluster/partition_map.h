@@ -89,8 +89,9 @@ struct Table {
 
   const TablePartition& PartitionOf(uint64_t hash) const;
 
-  // Null if there is no global index of that name.
+  // Null if there is no such global index.
   const GlobalIndex* FindGlobalIndex(absl::string_view index) const;
+  const GlobalIndex* FindGlobalIndex(IndexId index) const;
   // Null if there is no local index of that name.
   const model::LocalIndex* FindLocalIndex(absl::string_view index) const;
   // Of the entries of local_indexes[number].

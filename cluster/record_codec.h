@@ -28,7 +28,9 @@ namespace pallet::cluster {
 inline constexpr uint32_t kRecordFormat = 1;
 // Tables with local indexes: who does not know them must not write to them.
 inline constexpr uint32_t kIndexedTableFormat = 2;
-inline constexpr uint32_t kNewestRecordFormat = 2;  // the highest it reads
+// The same with global indexes.
+inline constexpr uint32_t kGlobalIndexTableFormat = 3;
+inline constexpr uint32_t kNewestRecordFormat = 3;  // the highest it reads
 
 std::string EncodeRecord(absl::string_view key,
                          const google::protobuf::MessageLite& record);

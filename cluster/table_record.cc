@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cluster/table_record.h"
 
+#include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
+#include "cluster/throughput_meter.h"
 #include "model/errors.h"
 #include "storage/store.h"
 
@@ -14,6 +17,7 @@ namespace pallet::cluster {
 using storage::HashRange;
 using storage::KeyspaceId;
 using storage::PartitionId;
+using storage::v1::GlobalIndexRecord;
 using storage::v1::PartitionRecord;
 using storage::v1::TableRecord;
 
@@ -41,51 +45,81 @@ std::optional<model::ScalarType> TypeOf(const TableRecord& table,
   return std::nullopt;
 }
 
-absl::StatusOr<model::LocalIndex> LocalIndexOf(
-    const TableRecord& table, const model::KeySchema& key,
-    const storage::v1::LocalIndexRecord& record) {
-  const auto type = TypeOf(table, record.sort_attribute());
+absl::Status IndexMakesNoSense(const TableRecord& table,
+                               absl::string_view index) {
+  return DataLoss(absl::StrCat("the catalog's index ", index, " of table ",
+                               table.name(), " makes no sense"));
+}
+
+// Of a local or a global index.
+template <typename IndexRecord>
+std::optional<model::Projection> ProjectionOf(const IndexRecord& record) {
   model::Projection projection;
-  bool sound = type.has_value() && key.sort.has_value();
   switch (record.projection()) {
     case storage::v1::INDEX_PROJECTION_ALL:
       projection.kind = model::ProjectionKind::kAll;
-      break;
+      return projection;
     case storage::v1::INDEX_PROJECTION_KEYS_ONLY:
       projection.kind = model::ProjectionKind::kKeysOnly;
-      break;
+      return projection;
     case storage::v1::INDEX_PROJECTION_INCLUDE:
       projection.kind = model::ProjectionKind::kInclude;
       projection.attributes.assign(record.non_key_attributes().begin(),
                                    record.non_key_attributes().end());
-      break;
+      return projection;
     default:
-      sound = false;
+      return std::nullopt;
   }
-  if (!sound) {
-    return DataLoss(absl::StrCat("the catalog's index ", record.name(),
-                                 " of table ", table.name(),
-                                 " makes no sense"));
+}
+
+absl::StatusOr<model::LocalIndex> LocalIndexOf(
+    const TableRecord& table, const model::KeySchema& key,
+    const storage::v1::LocalIndexRecord& record) {
+  const auto type = TypeOf(table, record.sort_attribute());
+  auto projection = ProjectionOf(record);
+  if (!type.has_value() || !projection.has_value() || !key.sort.has_value()) {
+    return IndexMakesNoSense(table, record.name());
   }
   model::KeySchema index_key = key;
   index_key.sort = model::KeyAttribute{record.sort_attribute(), *type};
   return model::LocalIndex(record.name(), std::move(index_key), key,
-                           std::move(projection));
+                           *std::move(projection));
 }
 
-}  // namespace
-
-HashRange RangeOf(const PartitionRecord& record) {
-  return {record.first_hash(), record.last_hash()};
-}
-
-std::vector<TablePartition> PartitionsOf(const CatalogTable& entry) {
-  std::vector<TablePartition> partitions;
-  for (const PartitionRecord& record : entry.partitions) {
-    partitions.push_back({PartitionId(record.id()), RangeOf(record),
-                          record.epoch(), StoreId(record.store())});
+// nullopt if they are not 1..4 partition attributes and 0..4 sort attributes.
+std::optional<model::IndexKeySchema> IndexKeyOf(
+    const TableRecord& table, const GlobalIndexRecord& record) {
+  model::IndexKeySchema key;
+  for (const auto& element : record.key_schema()) {
+    const auto type = TypeOf(table, element.name());
+    if (!type.has_value()) return std::nullopt;
+    if (element.role() == storage::v1::KEY_ROLE_SORT) {
+      key.sort.push_back({element.name(), *type});
+    } else if (element.role() == storage::v1::KEY_ROLE_PARTITION &&
+               key.sort.empty()) {
+      key.partition.push_back({element.name(), *type});
+    } else {
+      return std::nullopt;
+    }
   }
-  return partitions;
+  if (key.partition.empty() ||
+      key.partition.size() > model::kMaxIndexPartitionAttributes ||
+      key.sort.size() > model::kMaxIndexSortAttributes) {
+    return std::nullopt;
+  }
+  return key;
+}
+
+absl::StatusOr<model::GlobalIndex> GlobalIndexOf(
+    const TableRecord& table, const model::KeySchema& table_key,
+    const GlobalIndexRecord& record) {
+  auto key = IndexKeyOf(table, record);
+  auto projection = ProjectionOf(record);
+  if (!key.has_value() || !projection.has_value()) {
+    return IndexMakesNoSense(table, record.name());
+  }
+  return model::GlobalIndex(record.name(), *std::move(key), table_key,
+                            *std::move(projection));
 }
 
 absl::StatusOr<model::KeySchema> KeySchemaOf(const TableRecord& table) {
@@ -125,6 +159,33 @@ absl::StatusOr<std::vector<model::LocalIndex>> LocalIndexesOf(
   return indexes;
 }
 
+absl::StatusOr<std::vector<GlobalIndex>> GlobalIndexesOf(
+    const CatalogTable& entry, const model::KeySchema& key, const Table* old) {
+  std::vector<GlobalIndex> indexes;
+  for (int i = 0; i < entry.table.global_indexes_size(); ++i) {
+    const GlobalIndexRecord& record = entry.table.global_indexes(i);
+    GlobalIndex& index = indexes.emplace_back();
+    index.id = IndexId(record.id());
+    index.keyspace = KeyspaceId(record.keyspace());
+    index.schema_version = record.schema_version();
+    index.state = record.state() == storage::v1::GLOBAL_INDEX_STATE_ACTIVE
+                      ? IndexState::kActive
+                      : IndexState::kCreating;
+    index.partitions = PartitionsOf(entry.index_partitions[i]);
+    const GlobalIndex* known =
+        old == nullptr ? nullptr : old->FindGlobalIndex(index.id);
+    if (known != nullptr) {
+      index.schema = known->schema;
+      continue;
+    }
+    ASSIGN_OR_RETURN(model::GlobalIndex schema,
+                     GlobalIndexOf(entry.table, key, record));
+    index.schema = std::make_shared<model::GlobalIndex>(std::move(schema));
+  }
+  return indexes;
+}
+
+// `old` with what the table asks for now; null if that is nothing.
 std::shared_ptr<ThroughputMeter> MeterOf(const TableRecord& table, Clock* clock,
                                          std::shared_ptr<ThroughputMeter> old) {
   const ThroughputLimits limits = ThroughputLimitsOf(table);
@@ -134,7 +195,32 @@ std::shared_ptr<ThroughputMeter> MeterOf(const TableRecord& table, Clock* clock,
   return old;
 }
 
-absl::StatusOr<TablePtr> MakeTable(const CatalogTable& entry, Clock* clock) {
+}  // namespace
+
+HashRange RangeOf(const PartitionRecord& record) {
+  return {record.first_hash(), record.last_hash()};
+}
+
+std::vector<TablePartition> PartitionsOf(const PartitionRecords& records) {
+  std::vector<TablePartition> partitions;
+  for (const PartitionRecord& record : records) {
+    partitions.push_back({PartitionId(record.id()), RangeOf(record),
+                          record.epoch(), StoreId(record.store())});
+  }
+  return partitions;
+}
+
+absl::Status CheckSchema(const TableRecord& record) {
+  ASSIGN_OR_RETURN(const model::KeySchema key, KeySchemaOf(record));
+  RETURN_IF_ERROR(LocalIndexesOf(record, key).status());
+  for (const GlobalIndexRecord& index : record.global_indexes()) {
+    RETURN_IF_ERROR(GlobalIndexOf(record, key, index).status());
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<TablePtr> MakeTable(const CatalogTable& entry, const Table* old,
+                                   Clock* clock) {
   auto table = std::make_shared<Table>();
   table->id = TableId(entry.table.id());
   table->name = entry.table.name();
@@ -142,9 +228,13 @@ absl::StatusOr<TablePtr> MakeTable(const CatalogTable& entry, Clock* clock) {
   ASSIGN_OR_RETURN(table->key, KeySchemaOf(entry.table));
   ASSIGN_OR_RETURN(table->local_indexes,
                    LocalIndexesOf(entry.table, table->key));
-  table->partitions = PartitionsOf(entry);
+  ASSIGN_OR_RETURN(table->global_indexes,
+                   GlobalIndexesOf(entry, table->key, old));
+  table->schema_version = entry.table.schema_version();
+  table->partitions = PartitionsOf(entry.partitions);
   table->record = std::make_shared<TableRecord>(entry.table);
-  table->meter = MeterOf(entry.table, clock, nullptr);
+  table->meter =
+      MeterOf(entry.table, clock, old == nullptr ? nullptr : old->meter);
   return table;
 }
 

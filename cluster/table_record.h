@@ -4,7 +4,6 @@
 // Pure functions.
 #pragma once
 
-#include <memory>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -12,26 +11,20 @@
 #include "base/clock.h"
 #include "cluster/catalog.h"
 #include "cluster/partition_map.h"
-#include "cluster/throughput_meter.h"
-#include "model/key.h"
 #include "pallet/storage/v1/catalog.pb.h"
 #include "storage/ids.h"
 
 namespace pallet::cluster {
 
 storage::HashRange RangeOf(const storage::v1::PartitionRecord& record);
-std::vector<TablePartition> PartitionsOf(const CatalogTable& entry);
+std::vector<TablePartition> PartitionsOf(const PartitionRecords& records);
 
-// kDataLoss, all of these, if the record makes no sense.
-absl::StatusOr<model::KeySchema> KeySchemaOf(
-    const storage::v1::TableRecord& table);
-absl::StatusOr<std::vector<model::LocalIndex>> LocalIndexesOf(
-    const storage::v1::TableRecord& table, const model::KeySchema& key);
-absl::StatusOr<TablePtr> MakeTable(const CatalogTable& entry, Clock* clock);
+// kDataLoss if keys and indexes make no sense.
+absl::Status CheckSchema(const storage::v1::TableRecord& record);
 
-// `old` with what the table asks for now; null if that is nothing.
-std::shared_ptr<ThroughputMeter> MeterOf(const storage::v1::TableRecord& table,
-                                         Clock* clock,
-                                         std::shared_ptr<ThroughputMeter> old);
+// `old` is the same table before, or null: what did not change is shared with
+// it, its meter goes on. kDataLoss if the record makes no sense.
+absl::StatusOr<TablePtr> MakeTable(const CatalogTable& entry, const Table* old,
+                                   Clock* clock);
 
 }  // namespace pallet::cluster

@@ -48,7 +48,7 @@ class CatalogTest : public ::testing::Test {
       placements.push_back(
           {range, StoreId(static_cast<uint32_t>(placements.size()))});
     }
-    return catalog_->CreateTable(TableDefinition(name), placements);
+    return catalog_->CreateTable(TableDefinition(name), placements, {});
   }
 
   std::vector<std::string> Names() {
@@ -136,7 +136,7 @@ TEST_F(CatalogTest, UpdatesAreKept) {
   auto created = Create("cities");
   ASSERT_TRUE(created.ok());
   created->table.set_deletion_protection(true);
-  ASSERT_TRUE(catalog_->UpdateTable(created->table).ok());
+  ASSERT_TRUE(catalog_->UpdateTable(created->table, {}).ok());
   ASSERT_TRUE(Open().ok());
   EXPECT_TRUE((*catalog_->Load())[0].table.deletion_protection());
 }
@@ -148,8 +148,9 @@ TEST_F(CatalogTest, WhatIsNotThereIsNotFound) {
   EXPECT_EQ(ReasonOf(catalog_->DeleteTable("")), Reason::kResourceNotFound);
   EXPECT_EQ(ReasonOf(catalog_->DeleteTable(std::string(600, 'x'))),
             Reason::kResourceNotFound);
-  EXPECT_EQ(ReasonOf(catalog_->UpdateTable(TableDefinition("towns"))),
-            Reason::kResourceNotFound);
+  EXPECT_EQ(
+      ReasonOf(catalog_->UpdateTable(TableDefinition("towns"), {}).status()),
+      Reason::kResourceNotFound);
   EXPECT_THAT(Names(), ElementsAre("cities"));
 }
 

@@ -19,6 +19,7 @@
 #include "base/thread.h"
 #include "model/errors.h"
 #include "pallet/storage/v1/catalog.pb.h"
+#include "tests/integration/cluster/host_on_fake_disk.h"
 #include "tests/testing/fake_store.h"
 #include "tests/testing/table_definition.h"
 #include "tests/testing/temporary_directory.h"
@@ -37,58 +38,6 @@ using testing::FakeDisk;
 using ::testing::HasSubstr;
 using testing::TableDefinition;
 using testing::TemporaryDirectory;
-
-absl::StatusOr<std::unique_ptr<PartitionHost>> OpenHost(
-    const std::string& directory, FakeDisk* disk, uint32_t stores = 2,
-    uint32_t partitions = 0) {
-  PartitionHostOptions options;
-  options.data_directory = directory;
-  options.store_count = stores;
-  options.partitions_per_table = partitions;
-  options.open_store = [disk](storage::StoreOptions store) {
-    // What a real store would leave in its directory.
-    CHECK_OK(
-        ReplaceFile(FileSystem::Real(), store.directory + "/checkpoint", "x"));
-    return disk->Open(store);
-  };
-  return PartitionHost::Open(std::move(options));
-}
-
-std::vector<std::string> NamesOf(const PartitionHost& host) {
-  std::vector<std::string> names;
-  for (const TablePtr& table : host.map()->tables()) {
-    names.push_back(table->name);
-  }
-  return names;
-}
-
-std::vector<PartitionInfo> PartitionsOf(PartitionHost& host) {
-  std::vector<PartitionInfo> all;
-  for (uint32_t i = 0; i < host.store_count(); ++i) {
-    for (const PartitionInfo& info : host.store(StoreId(i)).Partitions()) {
-      all.push_back(info);
-    }
-  }
-  return all;
-}
-
-// Map and stores tell the same: each partition of each table once, where it
-// belongs, and no other.
-void ExpectConsistent(PartitionHost& host) {
-  size_t expected = 0;
-  for (const TablePtr& table : host.map()->tables()) {
-    EXPECT_EQ(table->record->state(), storage::v1::TABLE_STATE_ACTIVE);
-    for (const TablePartition& partition : table->partitions) {
-      ++expected;
-      const auto info = host.store(partition.store).Partition(partition.id);
-      ASSERT_TRUE(info.ok()) << info.status();
-      EXPECT_EQ(info->range, partition.range);
-      EXPECT_EQ(info->keyspace, table->keyspace);
-      EXPECT_EQ(info->index_count, table->local_indexes.size());
-    }
-  }
-  EXPECT_EQ(PartitionsOf(host).size(), expected);
-}
 
 class PartitionHostTest : public ::testing::Test {
  protected:
