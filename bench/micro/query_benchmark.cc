@@ -17,11 +17,12 @@
 #include "benchmark/benchmark.h"
 #include "cluster/partition_host.h"
 #include "google/protobuf/text_format.h"
-#include "pallet/v1/table_service.pb.h"
+#include "pallet/storage/v1/catalog.pb.h"
 #include "pallet/wire/v1/item.pb.h"
 #include "pallet/wire/v1/query.pb.h"
 #include "service/handlers/handlers.h"
 #include "storage/store.h"
+#include "tests/testing/index_entries.h"
 #include "tests/testing/wire_values.h"
 
 namespace pallet::bench {
@@ -65,17 +66,7 @@ class Collection {
     service::RegisterHandlers(
         {.host = host_.get(), .read_pool = &read_pool_, .control = &control_},
         &operations_);
-    v1::CreateTableRequest table;
-    CHECK(google::protobuf::TextFormat::ParseFromString(
-        "table_name: 'items' billing_mode: BILLING_MODE_PAY_PER_REQUEST "
-        "attribute_definitions { attribute_name: 'pk' "
-        "attribute_type: SCALAR_ATTRIBUTE_TYPE_S } "
-        "attribute_definitions { attribute_name: 'sk' "
-        "attribute_type: SCALAR_ATTRIBUTE_TYPE_N } "
-        "key_schema { attribute_name: 'pk' key_type: KEY_TYPE_HASH } "
-        "key_schema { attribute_name: 'sk' key_type: KEY_TYPE_RANGE }",
-        &table));
-    Call("CreateTable", table.SerializeAsString());
+    CreateTable();
     for (int i = 0; i < kItems; ++i) {
       wire::v1::PutItemRequest put;
       put.set_table_name("items");
@@ -87,11 +78,31 @@ class Collection {
       }
       attributes.emplace_back("pk", S("p"));
       attributes.emplace_back("price", N(absl::StrCat(i % 100, ".25")));
+      attributes.emplace_back("shop", S("p"));
       attributes.emplace_back("sk", N(absl::StrCat(i)));
       put.set_item(ItemOf(attributes));
       Call("PutItem", put.SerializeAsString());
+      testing::PutIndexEntry(*host_, "items", "by-shop", put.item());
     }
     std::filesystem::remove_all(directory);  // the open files stay
+  }
+
+  void CreateTable() {
+    storage::v1::TableRecord record;
+    CHECK(google::protobuf::TextFormat::ParseFromString(
+        "name: 'items' billing_mode: TABLE_BILLING_MODE_PAY_PER_REQUEST "
+        "attribute_definitions { name: 'pk' type: SCALAR_TYPE_STRING } "
+        "attribute_definitions { name: 'sk' type: SCALAR_TYPE_NUMBER } "
+        "attribute_definitions { name: 'shop' type: SCALAR_TYPE_STRING } "
+        "key_schema { name: 'pk' role: KEY_ROLE_PARTITION } "
+        "key_schema { name: 'sk' role: KEY_ROLE_SORT } "
+        "global_indexes { name: 'by-shop' projection: INDEX_PROJECTION_ALL "
+        "key_schema { name: 'shop' role: KEY_ROLE_PARTITION } "
+        "key_schema { name: 'sk' role: KEY_ROLE_SORT } }",
+        &record));
+    const cluster::TablePtr table = host_->CreateTable(record).value();
+    CHECK_OK(host_->ActivateIndexes("items", {table->global_indexes[0].id})
+                 .status());
   }
 
   std::unique_ptr<cluster::PartitionHost> host_;
@@ -100,25 +111,46 @@ class Collection {
   service::OperationRegistry operations_;
 };
 
-void Query(benchmark::State& state, const char* filter, const char* limit,
-           const char* projection = nullptr) {
+wire::v1::QueryRequest QueryOf(bool index) {
   wire::v1::QueryRequest query;
   query.set_table_name("items");
-  query.set_key_condition_expression("pk = :pk");
+  if (index) query.set_index_name("by-shop");
+  query.set_key_condition_expression(index ? "shop = :pk" : "pk = :pk");
+  (*query.mutable_expression_attribute_values())[":pk"] = S("p");
+  return query;
+}
+
+void Run(benchmark::State& state, const wire::v1::QueryRequest& query,
+         int items) {
+  const std::string request = query.SerializeAsString();
+  Collection& collection = Collection::Get();
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(collection.Call("Query", request));
+  }
+  state.SetItemsProcessed(state.iterations() * items);
+}
+
+void Query(benchmark::State& state, const char* filter, const char* limit,
+           const char* projection = nullptr) {
+  wire::v1::QueryRequest query = QueryOf(/*index=*/false);
   auto& values = *query.mutable_expression_attribute_values();
-  values[":pk"] = S("p");
   if (filter != nullptr) {
     query.set_filter_expression(filter);
     values[":limit"] = N(limit);
     values[":a"] = S("aaa");
   }
   if (projection != nullptr) query.set_projection_expression(projection);
-  const std::string request = query.SerializeAsString();
-  Collection& collection = Collection::Get();
-  for (auto _ : state) {
-    benchmark::DoNotOptimize(collection.Call("Query", request));
-  }
-  state.SetItemsProcessed(state.iterations() * kItems);
+  Run(state, query, kItems);
+}
+
+// Ten items from the middle of the collection.
+void QueryTen(benchmark::State& state, bool index) {
+  wire::v1::QueryRequest query = QueryOf(index);
+  query.set_key_condition_expression(query.key_condition_expression() +
+                                     " AND sk >= :from");
+  (*query.mutable_expression_attribute_values())[":from"] = N("500");
+  query.set_limit(10);
+  Run(state, query, 10);
 }
 
 constexpr char kFilter[] = "price < :limit AND begins_with(field0, :a)";
@@ -130,7 +162,15 @@ void BM_NonePass(benchmark::State& state) { Query(state, kFilter, "0"); }
 void BM_Projected(benchmark::State& state) {
   Query(state, nullptr, "", "sk, price");
 }
+void BM_WholeOfIndex(benchmark::State& state) {
+  Run(state, QueryOf(/*index=*/true), kItems);
+}
+void BM_TenOfTable(benchmark::State& state) { QueryTen(state, false); }
+void BM_TenOfIndex(benchmark::State& state) { QueryTen(state, true); }
 BENCHMARK(BM_Whole)->UseRealTime();
+BENCHMARK(BM_WholeOfIndex)->UseRealTime();
+BENCHMARK(BM_TenOfTable)->UseRealTime();
+BENCHMARK(BM_TenOfIndex)->UseRealTime();
 BENCHMARK(BM_AllPass)->UseRealTime();
 BENCHMARK(BM_HalfPass)->UseRealTime();
 BENCHMARK(BM_NonePass)->UseRealTime();
