@@ -4,10 +4,6 @@
 // table of its own: the answers and the errors are the same, all the way. The
 // seed is printed; PALLET_TEST_SEED repeats a run.
 #include <gmock/gmock.h>
-#include <google/protobuf/util/message_differencer.h>
-#include <google/rpc/error_details.pb.h>
-#include <google/rpc/status.pb.h>
-#include <grpcpp/generic/generic_stub.h>
 #include <gtest/gtest.h>
 
 #include <map>
@@ -17,15 +13,11 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_replace.h"
-#include "absl/synchronization/notification.h"
 #include "base/random.h"
 #include "pallet/v1/item_service.pb.h"
 #include "pallet/v1/table_service.pb.h"
-#include "service/message_bytes.h"
-#include "tests/testing/dynamodb_json.h"
+#include "tests/testing/doors.h"
 #include "tests/testing/mini_cluster.h"
-#include "tests/testing/raw_connection.h"
 #include "tests/testing/seed.h"
 #include "tests/testing/temporary_directory.h"
 
@@ -33,115 +25,13 @@ namespace pallet {
 namespace {
 
 using google::protobuf::Message;
+using testing::Answer;
+using testing::Doors;
 using ::testing::HasSubstr;
+using testing::kOfGrpc;
+using testing::kOfJson;
+using testing::kTable;
 using testing::MiniCluster;
-using testing::RawConnection;
-
-constexpr char kTable[] = "TwinTable";  // of requests in the making
-constexpr char kOfGrpc[] = "TwinGrpc_";
-constexpr char kOfJson[] = "TwinJson_";
-
-// What a door said: an exception's name and text, or a response.
-struct Answer {
-  std::string exception;  // "" if it went well
-  std::string text;
-};
-
-class Doors {
- public:
-  explicit Doors(MiniCluster* cluster)
-      : stub_(cluster->Channel()), http_(cluster->json_address()) {}
-
-  Answer AskGrpc(const std::string& service, const std::string& operation,
-                 const Message& request, Message* response) {
-    grpc::ByteBuffer in =
-        service::WrapMessage(Named(request, kOfGrpc)->SerializeAsString());
-    grpc::ByteBuffer out;
-    grpc::ClientContext context;
-    absl::Notification done;
-    grpc::Status status;
-    stub_.UnaryCall(&context,
-                    absl::StrCat("/pallet.v1.", service, "/", operation), {},
-                    &in, &out, [&](grpc::Status given) {
-                      status = std::move(given);
-                      done.Notify();
-                    });
-    done.WaitForNotification();
-    if (!status.ok()) return FromStatus(status);
-    const auto bytes = service::MessageBytes::Of(out);
-    CHECK(response->ParseFromString(
-        absl::StrReplaceAll(bytes->view(), {{kOfGrpc, kTable}})));
-    return {};
-  }
-
-  Answer AskJson(const std::string& operation, const Message& request,
-                 Message* response) {
-    CHECK(http_.Send(testing::JsonPost(
-        operation, testing::ToDynamoDbJson(*Named(request, kOfJson)))));
-    auto answer = http_.Read();
-    CHECK(answer.has_value());
-    const std::string body =
-        absl::StrReplaceAll(answer->body, {{kOfJson, kTable}});
-    if (answer->status == 200) {
-      testing::FromDynamoDbJson(body, response);
-      return {};
-    }
-    return FromBody(body);
-  }
-
- private:
-  // All names have the same length, so that they may be replaced in bytes.
-  static std::unique_ptr<Message> Named(const Message& request,
-                                        const char* name) {
-    std::unique_ptr<Message> named(request.New());
-    CHECK(named->ParseFromString(
-        absl::StrReplaceAll(request.SerializeAsString(), {{kTable, name}})));
-    return named;
-  }
-
-  static Answer FromStatus(const grpc::Status& status) {
-    google::rpc::Status details;
-    CHECK(details.ParseFromString(status.error_details()));
-    google::rpc::ErrorInfo info;
-    for (const auto& any : details.details()) {
-      if (any.UnpackTo(&info)) break;
-    }
-    Answer answer{
-        info.metadata().at("dynamodb"),
-        absl::StrReplaceAll(status.error_message(), {{kOfGrpc, kTable}})};
-    if (info.reason() == "NOT_BUILT") answer = {"NotBuilt", ""};
-    return answer;
-  }
-
-  static Answer FromBody(const std::string& body) {
-    if (absl::StrContains(body, "is not built in this version")) {
-      return {"NotBuilt", ""};
-    }
-    Answer answer;
-    answer.exception = Member(body, "__type");
-    answer.exception = answer.exception.substr(answer.exception.find('#') + 1);
-    answer.text = Member(body, "message");
-    return answer;
-  }
-  // A string member of an error; its quoted text is that of an attribute.
-  static std::string Member(const std::string& body, const std::string& name) {
-    const std::string start = absl::StrCat("\"", name, "\":");
-    const size_t at = body.find(start);
-    if (at == std::string::npos) return "";
-    const size_t from = at + start.size();
-    size_t end = from + 1;
-    while (body[end] != '"') end += body[end] == '\\' ? 2 : 1;
-    v1::GetItemResponse response;
-    testing::FromDynamoDbJson(
-        absl::StrCat("{\"Item\":{\"t\":{\"S\":",
-                     body.substr(from, end + 1 - from), "}}}"),
-        &response);
-    return response.item().attributes().at("t").s();
-  }
-
-  grpc::GenericStub stub_;
-  RawConnection http_;
-};
 
 // Requests, most of them good.
 class Generator {
@@ -439,25 +329,11 @@ class TwoDoorsTest : public ::testing::Test {
     doors_ = std::make_unique<Doors>(cluster_.get());
   }
 
-  // Returns what both said.
   template <typename Response>
   Answer Compare(const std::string& service, const std::string& operation,
                  const Message& request) {
-    Response of_grpc, of_json;
-    const Answer grpc = doors_->AskGrpc(service, operation, request, &of_grpc);
-    const Answer json = doors_->AskJson(operation, request, &of_json);
-    const std::string what =
-        absl::StrCat(operation, " ", testing::ToDynamoDbJson(request),
-                     "\ngRPC: ", grpc.exception, " ", grpc.text, " ",
-                     of_grpc.ShortDebugString(), "\nJSON: ", json.exception,
-                     " ", json.text, " ", of_json.ShortDebugString());
-    EXPECT_EQ(grpc.exception, json.exception) << what;
-    // The trailers of a call may have cut the text.
-    EXPECT_EQ(grpc.text, json.text.substr(0, grpc.text.size())) << what;
-    EXPECT_TRUE(
-        google::protobuf::util::MessageDifferencer::Equals(of_grpc, of_json))
-        << what;
-    return grpc;
+    Response response;
+    return doors_->Compare(service, operation, request, &response);
   }
 
   testing::TemporaryDirectory directory_;

@@ -8,6 +8,7 @@
 #include "google/rpc/error_details.pb.h"
 #include "pallet/v1/error_details.pb.h"
 #include "service/throttling.h"
+#include "tests/testing/table_definition.h"
 #include "tests/unit/service/handlers/handler_fixture.h"
 
 namespace pallet::service {
@@ -79,6 +80,24 @@ TEST_F(ThrottlingTest, ReadsAreChargedWhatTheyTook) {
   clock_.Advance(absl::Milliseconds(501));
   EXPECT_THAT(Call("Scan", "table_name: 'slow'"), StartsWith("items"));
   EXPECT_EQ(Get("slow", "big"), kOnDemand);
+}
+
+TEST_F(ThrottlingTest, ReadsOfGlobalIndexesAreNotThoseOfTheTable) {
+  const auto table =
+      host_->UpdateTable("slow", [](storage::v1::TableRecord& record) {
+        testing::AddGlobalIndex("by-v", {"v"}, &record);
+        return absl::OkStatus();
+      });
+  ASSERT_TRUE(table.ok()) << table.status();
+  const cluster::IndexId index = (*table)->global_indexes[0].id;
+  ASSERT_TRUE(host_->ActivateIndexes("slow", {index}).ok());
+  constexpr char kScan[] = "table_name: 'slow' index_name: 'by-v'";
+  for (int i = 0; i < 9; ++i) EXPECT_EQ(Call("Scan", kScan), "");
+  // They took nothing of it, and do not ask it.
+  ASSERT_EQ(PutInto("slow", "big", 11000), "");
+  EXPECT_THAT(Get("slow", "big"), StartsWith("item"));
+  EXPECT_EQ(Call("Scan", "table_name: 'slow'"), kOnDemand);
+  EXPECT_EQ(Call("Scan", kScan), "");
 }
 
 TEST_F(ThrottlingTest, WritesThatWaitedMayBurst) {
