@@ -326,10 +326,16 @@ absl::StatusOr<storage::RowCounts> PartitionHost::CountsOf(
     const std::vector<TablePartition>& partitions) {
   storage::RowCounts counts;
   for (const TablePartition& partition : partitions) {
-    ASSIGN_OR_RETURN(const PartitionInfo info,
-                     stores_[partition.store.value()]->Partition(partition.id));
-    counts.rows += info.item_count;
-    counts.bytes += info.item_bytes;
+    const absl::StatusOr<PartitionInfo> info =
+        stores_[partition.store.value()]->Partition(partition.id);
+    // Its index was dropped since.
+    if (!info.ok() &&
+        model::ReasonOf(info.status()) == Reason::kResourceNotFound) {
+      continue;
+    }
+    RETURN_IF_ERROR(info.status());
+    counts.rows += info->item_count;
+    counts.bytes += info->item_bytes;
   }
   return counts;
 }

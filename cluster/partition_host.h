@@ -182,6 +182,7 @@ class PartitionHost {
   void DropPartitions(const std::vector<TablePartition>& partitions);
   absl::Status UndoCreation(const CatalogTable& entry, absl::Status why);
   absl::Status UndoUpdate(const CatalogTable& before, absl::Status why);
+  // Of an index.
   absl::StatusOr<storage::RowCounts> CountsOf(
       const std::vector<TablePartition>& partitions);
   void Publish(absl::string_view name, TablePtr table)

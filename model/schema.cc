@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "absl/types/span.h"
 #include "base/status_macros.h"
 #include "model/constraints.h"
 #include "model/errors.h"
@@ -70,9 +71,9 @@ absl::Status CheckDefinitions(
   return absl::OkStatus();
 }
 
-// What a key of a table or of an index must keep to by itself.
-absl::Status CheckElements(absl::Span<const AttributeDefinition> definitions,
-                           absl::Span<const KeySchemaElement> elements) {
+// What any key must keep to.
+absl::Status CheckDefined(absl::Span<const AttributeDefinition> definitions,
+                          absl::Span<const KeySchemaElement> elements) {
   if (elements.size() > definitions.size()) {
     return ValidationError(
         "Invalid KeySchema: Some index key attribute have no definition");
@@ -85,6 +86,13 @@ absl::Status CheckElements(absl::Span<const AttributeDefinition> definitions,
         JoinNames(elements), "], AttributeDefinitions: [",
         JoinNames(definitions), "]"));
   }
+  return absl::OkStatus();
+}
+
+// What a key of a table or of a local index must keep to by itself.
+absl::Status CheckElements(absl::Span<const AttributeDefinition> definitions,
+                           absl::Span<const KeySchemaElement> elements) {
+  RETURN_IF_ERROR(CheckDefined(definitions, elements));
   if (elements.size() == 2 && elements[0].name == elements[1].name) {
     return ValidationError(
         "Both the Hash Key and the Range Key element in the KeySchema have the "
@@ -102,16 +110,57 @@ absl::Status CheckElements(absl::Span<const AttributeDefinition> definitions,
   return absl::OkStatus();
 }
 
+// The same of a global index.
+absl::Status CheckGlobalElements(
+    absl::Span<const AttributeDefinition> definitions,
+    absl::Span<const KeySchemaElement> elements) {
+  RETURN_IF_ERROR(CheckDefined(definitions, elements));
+  absl::flat_hash_set<absl::string_view> names;
+  for (const KeySchemaElement& element : elements) {
+    if (names.insert(element.name).second) continue;
+    return ValidationError(
+        elements.size() == 2
+            ? "Both the Hash Key and the Range Key element in the KeySchema "
+              "have the same name"
+            : "The KeySchema contains multiple key attributes with the same "
+              "name");
+  }
+  if (elements[0].role != KeyRole::kHash) {
+    return ValidationError(
+        "Invalid KeySchema: The first KeySchemaElement is not a HASH key type");
+  }
+  const auto is_hash = [](const auto& each) {
+    return each.role == KeyRole::kHash;
+  };
+  const auto hashes = static_cast<size_t>(absl::c_count_if(elements, is_hash));
+  if (!std::all_of(elements.begin(), elements.begin() + hashes, is_hash)) {
+    return Invalid(
+        "All HASH key attributes must precede RANGE key attributes in the "
+        "KeySchema");
+  }
+  constexpr absl::string_view kTooMany =
+      "The KeySchema exceeds the maximum allowed number of ";
+  if (hashes > kMaxIndexPartitionAttributes) {
+    return Invalid(absl::StrCat(kTooMany, "HASH key attributes"));
+  }
+  if (elements.size() - hashes > kMaxIndexSortAttributes) {
+    return Invalid(absl::StrCat(kTooMany, "RANGE key attributes"));
+  }
+  return absl::OkStatus();
+}
+
+// REQUIRES: it is defined.
+KeyAttribute AttributeOf(absl::Span<const AttributeDefinition> definitions,
+                         const KeySchemaElement& element) {
+  return {element.name, FindDefinition(definitions, element.name)->type};
+}
+
 // REQUIRES: CheckElements took them.
 KeySchema MakeKeySchema(absl::Span<const AttributeDefinition> definitions,
                         absl::Span<const KeySchemaElement> elements) {
-  const auto attribute = [&](const KeySchemaElement& element) {
-    return KeyAttribute{element.name,
-                        FindDefinition(definitions, element.name)->type};
-  };
   KeySchema schema;
-  schema.partition = attribute(elements[0]);
-  if (elements.size() == 2) schema.sort = attribute(elements[1]);
+  schema.partition = AttributeOf(definitions, elements[0]);
+  if (elements.size() == 2) schema.sort = AttributeOf(definitions, elements[1]);
   return schema;
 }
 
@@ -127,7 +176,7 @@ absl::string_view NameOf(ProjectionKind kind) {
   return "";
 }
 
-absl::StatusOr<Projection> MakeProjection(const LocalIndexDefinition& index) {
+absl::StatusOr<Projection> MakeProjection(const IndexDefinition& index) {
   if (!index.projection.has_value()) {
     return Invalid("Unknown ProjectionType: null");
   }
@@ -137,12 +186,18 @@ absl::StatusOr<Projection> MakeProjection(const LocalIndexDefinition& index) {
                                 ", but NonKeyAttributes is ",
                                 include ? "not " : "", "specified"));
   }
+  absl::flat_hash_set<absl::string_view> names;
+  for (const std::string& name : index.non_key_attributes) {
+    if (names.insert(name).second) continue;
+    return Invalid(
+        absl::StrCat("Duplicate element in NonKeyAttributes: ", name));
+  }
   return Projection{*index.projection, index.non_key_attributes};
 }
 
 absl::StatusOr<LocalIndex> MakeLocalIndex(
     absl::Span<const AttributeDefinition> definitions,
-    const KeySchema& table_key, const LocalIndexDefinition& index) {
+    const KeySchema& table_key, const IndexDefinition& index) {
   RETURN_IF_ERROR(CheckElements(definitions, index.key));
   if (index.key.size() != 2) {
     return Invalid(absl::StrCat(
@@ -160,31 +215,68 @@ absl::StatusOr<LocalIndex> MakeLocalIndex(
                     table_key, std::move(projection));
 }
 
-absl::Status AddLocalIndexes(absl::Span<const AttributeDefinition> definitions,
-                             absl::Span<const LocalIndexDefinition> indexes,
+absl::StatusOr<GlobalIndex> MakeGlobalIndex(
+    absl::Span<const AttributeDefinition> definitions,
+    const KeySchema& table_key, const IndexDefinition& index) {
+  RETURN_IF_ERROR(CheckGlobalElements(definitions, index.key));
+  ASSIGN_OR_RETURN(Projection projection, MakeProjection(index));
+  IndexKeySchema key;
+  for (const KeySchemaElement& each : index.key) {
+    auto& part = each.role == KeyRole::kHash ? key.partition : key.sort;
+    part.push_back(AttributeOf(definitions, each));
+  }
+  return GlobalIndex(index.name, std::move(key), table_key,
+                     std::move(projection));
+}
+
+absl::Status AddLocalIndexes(const TableSchemaDefinition& definition,
                              TableSchema* schema) {
-  if (indexes.empty()) return absl::OkStatus();
+  if (definition.local_indexes.empty()) return absl::OkStatus();
   if (!schema->key.sort.has_value()) {
     return Invalid(
         "Table KeySchema does not have a range key, which is required when "
         "specifying a LocalSecondaryIndex");
   }
-  absl::flat_hash_set<absl::string_view> names;
-  size_t projected = 0;
-  for (const LocalIndexDefinition& each : indexes) {
+  for (const IndexDefinition& each : definition.local_indexes) {
     ASSIGN_OR_RETURN(LocalIndex index,
-                     MakeLocalIndex(definitions, schema->key, each));
-    if (!names.insert(each.name).second) {
-      return Invalid(absl::StrCat("Duplicate index name: ", each.name));
-    }
-    projected += each.non_key_attributes.size();
+                     MakeLocalIndex(definition.attributes, schema->key, each));
     schema->local_indexes.push_back(std::move(index));
   }
-  if (indexes.size() > kMaxLocalIndexes) {
-    return Invalid(
-        absl::StrCat("Number of LocalSecondaryIndexes exceeds per-table limit "
-                     "of ",
-                     kMaxLocalIndexes));
+  if (schema->local_indexes.size() <= kMaxLocalIndexes) return absl::OkStatus();
+  return Invalid(
+      absl::StrCat("Number of LocalSecondaryIndexes exceeds per-table limit "
+                   "of ",
+                   kMaxLocalIndexes));
+}
+
+absl::Status AddGlobalIndexes(const TableSchemaDefinition& definition,
+                              TableSchema* schema) {
+  for (const IndexDefinition& each : definition.global_indexes) {
+    ASSIGN_OR_RETURN(GlobalIndex index,
+                     MakeGlobalIndex(definition.attributes, schema->key, each));
+    schema->global_indexes.push_back(std::move(index));
+  }
+  if (schema->global_indexes.size() <= definition.max_global_indexes) {
+    return absl::OkStatus();
+  }
+  return Invalid(
+      absl::StrCat("GlobalSecondaryIndex count exceeds the per-table limit "
+                   "of ",
+                   definition.max_global_indexes));
+}
+
+// What holds for all indexes together.
+absl::Status CheckIndexes(const TableSchemaDefinition& definition) {
+  absl::flat_hash_set<absl::string_view> names;
+  size_t projected = 0;
+  for (const auto* indexes :
+       {&definition.local_indexes, &definition.global_indexes}) {
+    for (const IndexDefinition& each : *indexes) {
+      if (!names.insert(each.name).second) {
+        return Invalid(absl::StrCat("Duplicate index name: ", each.name));
+      }
+      projected += each.non_key_attributes.size();
+    }
   }
   if (projected <= kMaxProjectedAttributes) return absl::OkStatus();
   return Invalid(
@@ -204,8 +296,12 @@ absl::Status CheckAllUsed(absl::Span<const AttributeDefinition> definitions,
   };
   if (schema.key.sort.has_value()) use(*schema.key.sort);
   for (const LocalIndex& index : schema.local_indexes) use(*index.key().sort);
+  for (const GlobalIndex& index : schema.global_indexes) {
+    for (const KeyAttribute& each : index.key().partition) use(each);
+    for (const KeyAttribute& each : index.key().sort) use(each);
+  }
   if (used.size() == definitions.size()) return absl::OkStatus();
-  if (schema.local_indexes.empty()) {
+  if (schema.local_indexes.empty() && schema.global_indexes.empty()) {
     return Invalid(
         "Number of attributes in KeySchema does not exactly match number of "
         "attributes defined in AttributeDefinitions");
@@ -261,15 +357,15 @@ absl::StatusOr<std::string> TableNameOf(absl::string_view name_or_arn) {
 }
 
 absl::StatusOr<TableSchema> MakeTableSchema(
-    absl::Span<const AttributeDefinition> definitions,
-    absl::Span<const KeySchemaElement> key,
-    absl::Span<const LocalIndexDefinition> local_indexes) {
-  RETURN_IF_ERROR(CheckDefinitions(definitions));
-  RETURN_IF_ERROR(CheckElements(definitions, key));
+    const TableSchemaDefinition& definition) {
+  RETURN_IF_ERROR(CheckDefinitions(definition.attributes));
+  RETURN_IF_ERROR(CheckElements(definition.attributes, definition.key));
   TableSchema schema;
-  schema.key = MakeKeySchema(definitions, key);
-  RETURN_IF_ERROR(AddLocalIndexes(definitions, local_indexes, &schema));
-  RETURN_IF_ERROR(CheckAllUsed(definitions, schema));
+  schema.key = MakeKeySchema(definition.attributes, definition.key);
+  RETURN_IF_ERROR(AddLocalIndexes(definition, &schema));
+  RETURN_IF_ERROR(AddGlobalIndexes(definition, &schema));
+  RETURN_IF_ERROR(CheckIndexes(definition));
+  RETURN_IF_ERROR(CheckAllUsed(definition.attributes, schema));
   return schema;
 }
 

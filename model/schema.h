@@ -12,7 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "absl/types/span.h"
+#include "model/global_index.h"
 #include "model/key.h"
 #include "model/local_index.h"
 
@@ -23,6 +23,7 @@ inline constexpr size_t kMaxTableNameBytes = 255;
 inline constexpr size_t kMaxTableArnBytes = 1024;
 inline constexpr size_t kMaxKeyAttributeNameBytes = 255;
 inline constexpr size_t kMaxLocalIndexes = 5;
+inline constexpr size_t kMaxGlobalIndexes = 25;         // unless told otherwise
 inline constexpr size_t kMaxNonKeyAttributes = 20;      // of one index
 inline constexpr size_t kMaxProjectedAttributes = 100;  // of all together
 
@@ -49,8 +50,8 @@ absl::Status CheckTableName(absl::string_view name);
 // A name that no table can have is let through: there is no such table.
 absl::StatusOr<std::string> TableNameOf(absl::string_view name_or_arn);
 
-// A local index as CreateTable asks for it.
-struct LocalIndexDefinition {
+// An index as CreateTable or UpdateTable asks for it.
+struct IndexDefinition {
   std::string name;
   std::vector<KeySchemaElement> key;
   std::optional<ProjectionKind> projection;
@@ -60,15 +61,24 @@ struct LocalIndexDefinition {
 struct TableSchema {
   KeySchema key;
   std::vector<LocalIndex> local_indexes;
+  std::vector<GlobalIndex> global_indexes;
+};
+
+// A table as it is asked for.
+struct TableSchemaDefinition {
+  std::vector<AttributeDefinition> attributes;
+  std::vector<KeySchemaElement> key;
+  std::vector<IndexDefinition> local_indexes = {};
+  std::vector<IndexDefinition> global_indexes = {};
+  size_t max_global_indexes = kMaxGlobalIndexes;
 };
 
 // A table's key is a HASH and at most one RANGE element; that of a local index
-// is the table's HASH and a RANGE of its own. What keys name is defined, and
-// nothing else is. REQUIRES: names have their lengths and characters, and keys
-// one or two elements.
+// is the table's HASH and a RANGE of its own; that of a global index 1..4 HASH
+// and then 0..4 RANGE elements. What keys name is defined, and nothing else is.
+// REQUIRES: names have their lengths and characters, keys one element at least,
+// and those of table and local indexes two at most.
 absl::StatusOr<TableSchema> MakeTableSchema(
-    absl::Span<const AttributeDefinition> definitions,
-    absl::Span<const KeySchemaElement> key,
-    absl::Span<const LocalIndexDefinition> local_indexes);
+    const TableSchemaDefinition& definition);
 
 }  // namespace pallet::model

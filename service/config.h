@@ -86,6 +86,7 @@ struct LogConfig {
 struct ServerConfig {
   std::string data_dir = "pallet-data";
   uint32_t stores = 0;  // 0: min(4, cores); fixed when the directory is made
+  uint32_t max_global_indexes = 25;  // of a table
   GrpcConfig grpc;
   JsonConfig json;
   std::string admin_address = "127.0.0.1:8002";  // host:port, or "none"

@@ -16,8 +16,9 @@ class IndexKeeper {
  public:
   virtual ~IndexKeeper() = default;
 
-  // The table was made, or its global indexes changed: the catalog has it and
-  // the indexes' partitions are in their stores. On OK its partitions keep
+  // The table was made or changed, and has or had global indexes: the catalog
+  // has it and the indexes' partitions are in their stores. Idempotent: the
+  // indexes may be what they were. On OK its partitions keep
   // changes for each of its indexes, and what need not be filled is ACTIVE. An
   // error does not undo the change: the next start goes on with it.
   virtual absl::Status TableChanged(const cluster::TablePtr& table) = 0;

@@ -80,6 +80,7 @@ absl::Status Node::Start() {
                     .host = host_.get(),
                     .read_pool = read_pool_.get(),
                     .control = control_.get(),
+                    .max_global_indexes = options_.config.max_global_indexes,
                     .endpoint =
                         [this] {
                           absl::MutexLock lock(&endpoint_mutex_);

@@ -36,14 +36,15 @@ constexpr MessageRow kBuilt[] = {
     // Tables.
     {"CreateTableRequest",
      "attribute_definitions table_name key_schema local_secondary_indexes "
-     "billing_mode "
+     "global_secondary_indexes billing_mode "
      "provisioned_throughput sse_specification tags table_class "
      "deletion_protection_enabled warm_throughput on_demand_throughput"},
     {"DescribeTableRequest", "table_name"},
     {"UpdateTableRequest",
      "attribute_definitions table_name billing_mode provisioned_throughput "
+     "global_secondary_index_updates "
      "sse_specification table_class deletion_protection_enabled "
-     "on_demand_throughput warm_throughput"},
+     "on_demand_throughput warm_throughput allow_several_index_changes"},
     {"DeleteTableRequest", "table_name"},
     {"ListTablesRequest", "exclusive_start_table_name limit"},
     {"TagResourceRequest", "resource_arn tags"},
@@ -59,6 +60,17 @@ constexpr MessageRow kBuilt[] = {
     {"SseSpecification", "enabled sse_type kms_master_key_id"},
     {"Tag", "key value"},
     {"LocalSecondaryIndex", "index_name key_schema projection"},
+    {"GlobalSecondaryIndex",
+     "index_name key_schema projection provisioned_throughput "
+     "on_demand_throughput warm_throughput"},
+    {"GlobalSecondaryIndexUpdate", "update create delete"},
+    {"UpdateGlobalSecondaryIndexAction",
+     "index_name provisioned_throughput on_demand_throughput "
+     "warm_throughput"},
+    {"CreateGlobalSecondaryIndexAction",
+     "index_name key_schema projection provisioned_throughput "
+     "on_demand_throughput warm_throughput"},
+    {"DeleteGlobalSecondaryIndexAction", "index_name"},
     {"Projection", "projection_type non_key_attributes"},
     // Items.
     {"GetItemRequest",

@@ -167,6 +167,9 @@ std::vector<Setting> MakeSettings() {
             "logs and images to spread the data over; 0 takes one per core, "
             "at most four; fixed when the directory is made",
             MEMBER(stores)),
+      Count("max_global_indexes", kData,
+            "global secondary indexes that a table may have",
+            MEMBER(max_global_indexes)),
       Bytes("store.map_size", kData,
             "address space reserved for each image: the most it can grow to",
             MEMBER(store.map_size)),

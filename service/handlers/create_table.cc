@@ -7,6 +7,7 @@
 #include "model/schema.h"
 #include "pallet/storage/v1/catalog.pb.h"
 #include "pallet/v1/table_service.pb.h"
+#include "service/handlers/global_index_request.h"
 #include "service/handlers/handler.h"
 #include "service/handlers/handlers.h"
 #include "service/handlers/schema_request.h"
@@ -24,8 +25,9 @@ using storage::v1::TableRecord;
 absl::Status CheckConstraints(const v1::CreateTableRequest& request) {
   model::Constraints constraints;
   CheckSchemaMembers(request, &constraints);
+  CheckGlobalIndexes(request, &constraints);
   if (request.has_provisioned_throughput()) {
-    CheckThroughput(request.provisioned_throughput(), &constraints);
+    CheckThroughput(request.provisioned_throughput(), "", &constraints);
   }
   CheckEnum(EnumRule::kBillingMode, request.billing_mode(), "billingMode",
             &constraints);
@@ -46,6 +48,13 @@ absl::Status CheckBilling(const v1::CreateTableRequest& request) {
   }
   if (!request.has_provisioned_throughput()) return ThroughputRequired();
   return CheckThroughputBounds(request.provisioned_throughput());
+}
+
+absl::Status CheckSchema(const v1::CreateTableRequest& request,
+                         size_t max_global_indexes) {
+  model::TableSchemaDefinition definition = DefinitionOf(request);
+  definition.max_global_indexes = max_global_indexes;
+  return model::MakeTableSchema(definition).status();
 }
 
 // REQUIRES: throughput and schema are valid.
@@ -91,6 +100,7 @@ absl::StatusOr<TableRecord> RecordOf(const v1::CreateTableRequest& request,
       SettingOf::kNewTable, request.on_demand_throughput(), &record));
   RETURN_IF_ERROR(SetWarmThroughput(SettingOf::kNewTable,
                                     request.warm_throughput(), &record));
+  RETURN_IF_ERROR(AddGlobalIndexes(request, &record));
   RETURN_IF_ERROR(SetEncryption(SettingOf::kNewTable,
                                 request.sse_specification(), &record));
   RETURN_IF_ERROR(CheckTags(request.tags()));
@@ -103,13 +113,16 @@ absl::StatusOr<std::string> CreateTable(const HandlerOptions& options,
   RETURN_IF_ERROR(model::CheckNewTableName(request.table_name()));
   RETURN_IF_ERROR(CheckConstraints(request));
   RETURN_IF_ERROR(CheckBilling(request));
-  RETURN_IF_ERROR(SchemaOf(request).status());
+  RETURN_IF_ERROR(CheckSchema(request, options.max_global_indexes));
+  RETURN_IF_ERROR(CheckIndexBilling(request));
   ASSIGN_OR_RETURN(TableRecord record, RecordOf(request, options.clock->Now()));
-  ASSIGN_OR_RETURN(const cluster::TablePtr table,
+  ASSIGN_OR_RETURN(cluster::TablePtr table,
                    options.host->CreateTable(std::move(record)));
+  ASSIGN_OR_RETURN(table, KeepIndexes(options, std::move(table)));
   v1::CreateTableResponse response;
   cluster::TableCounts none;
   none.local_indexes.resize(table->local_indexes.size());
+  none.global_indexes.resize(table->global_indexes.size());
   *response.mutable_table_description() = Describe(*table, none);
   return response.SerializeAsString();
 }

@@ -18,8 +18,9 @@ absl::Status CheckUnprotected(const storage::v1::TableRecord& record) {
       "deletion. Disable deletion protection first.");
 }
 
-absl::StatusOr<std::string> DeleteTable(cluster::PartitionHost& host,
+absl::StatusOr<std::string> DeleteTable(const HandlerOptions& options,
                                         const v1::DeleteTableRequest& request) {
+  cluster::PartitionHost& host = *options.host;
   ASSIGN_OR_RETURN(const std::string name,
                    TableOfTableRequest(PALLET_OPTIONAL(request, table_name)));
   const cluster::TablePtr found = host.FindTable(name);
@@ -29,6 +30,9 @@ absl::StatusOr<std::string> DeleteTable(cluster::PartitionHost& host,
   // Somebody may have changed it in between: it is asked again inside.
   ASSIGN_OR_RETURN(const cluster::TablePtr table,
                    host.DeleteTable(name, CheckUnprotected));
+  if (options.index_keeper != nullptr && table->schema_version > 0) {
+    options.index_keeper->TableGone(*table);
+  }
   v1::DeleteTableResponse response;
   *response.mutable_table_description() = Describe(*table, counts);
   response.mutable_table_description()->set_table_status(
@@ -40,13 +44,13 @@ absl::StatusOr<std::string> DeleteTable(cluster::PartitionHost& host,
 
 void RegisterDeleteTable(const HandlerOptions& options,
                          OperationRegistry* registry) {
-  registry->Add("DeleteTable",
-                Pooled<v1::DeleteTableRequest>(
-                    options.control,
-                    [host = options.host](const v1::DeleteTableRequest& request,
-                                          const CallContext&) {
-                      return DeleteTable(*host, request);
-                    }));
+  registry->Add(
+      "DeleteTable",
+      Pooled<v1::DeleteTableRequest>(
+          options.control,
+          [options](const v1::DeleteTableRequest& request, const CallContext&) {
+            return DeleteTable(options, request);
+          }));
 }
 
 }  // namespace pallet::service

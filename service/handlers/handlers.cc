@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "service/handlers/handlers.h"
 
+#include "base/status_macros.h"
+
 namespace pallet::service {
 
 void RegisterHandlers(const HandlerOptions& options,
@@ -21,6 +23,16 @@ void RegisterHandlers(const HandlerOptions& options,
   RegisterTags(options, registry);
   RegisterUpdateItem(options, registry);
   RegisterUpdateTable(options, registry);
+}
+
+absl::StatusOr<cluster::TablePtr> KeepIndexes(const HandlerOptions& options,
+                                              cluster::TablePtr table) {
+  if (options.index_keeper == nullptr || table->schema_version == 0) {
+    return table;
+  }
+  RETURN_IF_ERROR(options.index_keeper->TableChanged(table));
+  cluster::TablePtr now = options.host->FindTable(table->name);
+  return now != nullptr ? now : table;
 }
 
 }  // namespace pallet::service

@@ -3,14 +3,16 @@
 // The operations, one file each, and what they need.
 #pragma once
 
-#include <memory>
-
+#include <cstddef>
 #include <functional>
+#include <memory>
 #include <string>
 
+#include "absl/status/statusor.h"
 #include "base/clock.h"
 #include "base/executor.h"
 #include "cluster/partition_host.h"
+#include "model/schema.h"
 #include "service/expression_cache.h"
 #include "service/index_keeper.h"
 #include "service/operation.h"
@@ -25,6 +27,7 @@ struct HandlerOptions {
   Executor* control = nullptr;    // changes of tables
   // Null: global indexes stay CREATING.
   IndexKeeper* index_keeper = nullptr;
+  size_t max_global_indexes = model::kMaxGlobalIndexes;  // of a table
   // Shared by the handlers, which keep it.
   std::shared_ptr<ExpressionCache> expressions =
       std::make_shared<ExpressionCache>();
@@ -36,6 +39,11 @@ struct HandlerOptions {
 // Adds every operation this version has.
 void RegisterHandlers(const HandlerOptions& options,
                       OperationRegistry* registry);
+
+// Tells the index keeper of a table that was made or changed. Returns it as it is
+// then.
+absl::StatusOr<cluster::TablePtr> KeepIndexes(const HandlerOptions& options,
+                                              cluster::TablePtr table);
 
 void RegisterBatchGetItem(const HandlerOptions&, OperationRegistry*);
 void RegisterBatchWriteItem(const HandlerOptions&, OperationRegistry*);

@@ -33,14 +33,17 @@ std::string NamesOf(const KeyElements& elements) {
   });
 }
 
-void CheckKeySchema(const KeyElements& elements, const std::string& path,
-                    Constraints* constraints) {
-  constexpr int kMaxElements = 2;
+// Of a table or of a local index.
+constexpr int kMaxElements = 2;
+
+void CheckKeySchema(const KeyElements& elements, int max_elements,
+                    const std::string& path, Constraints* constraints) {
   if (elements.empty()) {
     constraints->Violated("[]", path, "have length greater than or equal to 1");
-  } else if (elements.size() > kMaxElements) {
-    constraints->Violated(absl::StrCat("[", NamesOf(elements), "]"), path,
-                          "have length less than or equal to 2");
+  } else if (max_elements > 0 && elements.size() > max_elements) {
+    constraints->Violated(
+        absl::StrCat("[", NamesOf(elements), "]"), path,
+        absl::StrCat("have length less than or equal to ", max_elements));
   }
   for (int i = 0; i < elements.size(); ++i) {
     const std::string element = path + Step(i);
@@ -71,18 +74,8 @@ void CheckProjection(const v1::Projection& projection, const std::string& path,
   }
 }
 
-void CheckLocalIndex(const v1::LocalSecondaryIndex& index,
-                     const std::string& path, Constraints* constraints) {
-  CheckPresent(index.has_index_name(), path + "indexName", constraints);
-  if (index.has_index_name()) {
-    CheckName(index.index_name(), path + "indexName", constraints);
-  }
-  CheckKeySchema(index.key_schema(), path + "keySchema", constraints);
-  CheckPresent(index.has_projection(), path + "projection", constraints);
-  CheckProjection(index.projection(), path + "projection", constraints);
-}
-
-model::ScalarType TypeOf(v1::ScalarAttributeType type) {
+// The catalog's enums have the same numbers (table_description.cc).
+model::ScalarType TypeOf(int type) {
   switch (type) {
     case v1::SCALAR_ATTRIBUTE_TYPE_N:
       return model::ScalarType::kNumber;
@@ -93,17 +86,12 @@ model::ScalarType TypeOf(v1::ScalarAttributeType type) {
   }
 }
 
-std::vector<model::KeySchemaElement> ElementsOf(const KeyElements& elements) {
-  std::vector<model::KeySchemaElement> out;
-  for (const v1::KeySchemaElement& each : elements) {
-    out.push_back({each.attribute_name(), each.key_type() == v1::KEY_TYPE_HASH
-                                              ? model::KeyRole::kHash
-                                              : model::KeyRole::kRange});
-  }
-  return out;
+model::KeyRole RoleOf(int type) {
+  return type == v1::KEY_TYPE_HASH ? model::KeyRole::kHash
+                                   : model::KeyRole::kRange;
 }
 
-std::optional<model::ProjectionKind> KindOf(v1::ProjectionType type) {
+std::optional<model::ProjectionKind> KindOf(int type) {
   switch (type) {
     case v1::PROJECTION_TYPE_ALL:
       return model::ProjectionKind::kAll;
@@ -116,15 +104,29 @@ std::optional<model::ProjectionKind> KindOf(v1::ProjectionType type) {
   }
 }
 
-model::LocalIndexDefinition DefinitionOf(const v1::LocalSecondaryIndex& index) {
-  const v1::Projection& projection = index.projection();
-  model::LocalIndexDefinition definition;
-  definition.name = index.index_name();
-  definition.key = ElementsOf(index.key_schema());
-  definition.projection = KindOf(projection.projection_type());
-  definition.non_key_attributes.assign(projection.non_key_attributes().begin(),
-                                       projection.non_key_attributes().end());
-  return definition;
+std::vector<model::KeySchemaElement> ElementsOf(const KeyElements& elements) {
+  std::vector<model::KeySchemaElement> out;
+  for (const v1::KeySchemaElement& each : elements) {
+    out.push_back({each.attribute_name(), RoleOf(each.key_type())});
+  }
+  return out;
+}
+
+std::vector<model::KeySchemaElement> ElementsOf(
+    const RepeatedPtrField<storage::v1::KeyElementRecord>& elements) {
+  std::vector<model::KeySchemaElement> out;
+  for (const auto& each : elements) {
+    out.push_back({each.name(), RoleOf(each.role())});
+  }
+  return out;
+}
+
+model::IndexDefinition DefinitionOf(const IndexMembers& index) {
+  return {*index.name,
+          ElementsOf(*index.key),
+          KindOf(index.projection->projection_type()),
+          {index.projection->non_key_attributes().begin(),
+           index.projection->non_key_attributes().end()}};
 }
 
 }  // namespace
@@ -142,29 +144,85 @@ void CheckAttributeDefinitions(
   }
 }
 
+void CheckIndexName(const std::string* name, const std::string& path,
+                    Constraints* constraints) {
+  CheckPresent(name != nullptr, path + "indexName", constraints);
+  if (name != nullptr) CheckName(*name, path + "indexName", constraints);
+}
+
+void CheckIndexMembers(const IndexMembers& index, int max_key_elements,
+                       const std::string& path, Constraints* constraints) {
+  CheckIndexName(index.name, path, constraints);
+  CheckKeySchema(*index.key, max_key_elements, path + "keySchema", constraints);
+  CheckPresent(index.projection != nullptr, path + "projection", constraints);
+  if (index.projection == nullptr) return;
+  CheckProjection(*index.projection, path + "projection", constraints);
+}
+
 void CheckSchemaMembers(const v1::CreateTableRequest& request,
                         Constraints* constraints) {
   CheckAttributeDefinitions(request.attribute_definitions(), constraints);
-  CheckKeySchema(request.key_schema(), "keySchema", constraints);
+  CheckKeySchema(request.key_schema(), kMaxElements, "keySchema", constraints);
   const auto& indexes = request.local_secondary_indexes();
   for (int i = 0; i < indexes.size(); ++i) {
-    CheckLocalIndex(indexes[i], "localSecondaryIndexes" + Step(i), constraints);
+    CheckIndexMembers(MembersOf(indexes[i]), kMaxElements,
+                      "localSecondaryIndexes" + Step(i), constraints);
   }
 }
 
-absl::StatusOr<model::TableSchema> SchemaOf(
+model::TableSchemaDefinition DefinitionOf(
     const v1::CreateTableRequest& request) {
-  std::vector<model::AttributeDefinition> definitions;
+  model::TableSchemaDefinition definition;
   for (const auto& each : request.attribute_definitions()) {
-    definitions.push_back(
+    definition.attributes.push_back(
         {each.attribute_name(), TypeOf(each.attribute_type())});
   }
-  std::vector<model::LocalIndexDefinition> indexes;
+  definition.key = ElementsOf(request.key_schema());
   for (const auto& each : request.local_secondary_indexes()) {
-    indexes.push_back(DefinitionOf(each));
+    definition.local_indexes.push_back(DefinitionOf(MembersOf(each)));
   }
-  return model::MakeTableSchema(definitions, ElementsOf(request.key_schema()),
-                                indexes);
+  for (const auto& each : request.global_secondary_indexes()) {
+    definition.global_indexes.push_back(DefinitionOf(MembersOf(each)));
+  }
+  return definition;
+}
+
+model::TableSchemaDefinition DefinitionOf(
+    const storage::v1::TableRecord& record) {
+  model::TableSchemaDefinition definition;
+  for (const auto& each : record.attribute_definitions()) {
+    definition.attributes.push_back({each.name(), TypeOf(each.type())});
+  }
+  definition.key = ElementsOf(record.key_schema());
+  for (const auto& each : record.local_indexes()) {
+    definition.local_indexes.push_back(
+        {each.name(),
+         {definition.key[0], {each.sort_attribute(), model::KeyRole::kRange}},
+         KindOf(each.projection()),
+         {each.non_key_attributes().begin(), each.non_key_attributes().end()}});
+  }
+  for (const auto& each : record.global_indexes()) {
+    definition.global_indexes.push_back(
+        {each.name(),
+         ElementsOf(each.key_schema()),
+         KindOf(each.projection()),
+         {each.non_key_attributes().begin(), each.non_key_attributes().end()}});
+  }
+  return definition;
+}
+
+storage::v1::GlobalIndexRecord RecordOf(const IndexMembers& index) {
+  storage::v1::GlobalIndexRecord record;
+  record.set_name(*index.name);
+  for (const v1::KeySchemaElement& each : *index.key) {
+    auto* element = record.add_key_schema();
+    element->set_name(each.attribute_name());
+    element->set_role(static_cast<storage::v1::KeyRole>(each.key_type()));
+  }
+  record.set_projection(static_cast<storage::v1::IndexProjection>(
+      index.projection->projection_type()));
+  *record.mutable_non_key_attributes() = index.projection->non_key_attributes();
+  return record;
 }
 
 }  // namespace pallet::service

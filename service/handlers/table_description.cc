@@ -43,11 +43,26 @@ void DescribeKeys(const TableRecord& record, v1::TableDescription* table) {
   }
 }
 
-void AddElement(absl::string_view name, v1::KeyType type,
-                v1::LocalSecondaryIndexDescription* index) {
+template <typename Index>
+void AddElement(absl::string_view name, v1::KeyType type, Index* index) {
   v1::KeySchemaElement* element = index->add_key_schema();
   element->set_attribute_name(std::string(name));
   element->set_key_type(type);
+}
+
+// What the descriptions of both kinds of index have in common.
+template <typename Record, typename Index>
+void DescribeIndex(const cluster::Table& table, const Record& record,
+                   const storage::RowCounts& counts, Index* index) {
+  index->set_index_name(record.name());
+  index->mutable_projection()->set_projection_type(
+      static_cast<v1::ProjectionType>(record.projection()));
+  *index->mutable_projection()->mutable_non_key_attributes() =
+      record.non_key_attributes();
+  index->set_item_count(static_cast<int64_t>(counts.rows));
+  index->set_index_size_bytes(static_cast<int64_t>(counts.bytes));
+  index->set_index_arn(
+      absl::StrCat(TableArn(table.name), "/index/", record.name()));
 }
 
 void DescribeLocalIndexes(const cluster::Table& table,
@@ -55,28 +70,17 @@ void DescribeLocalIndexes(const cluster::Table& table,
                           v1::TableDescription* description) {
   for (size_t i = 0; i < table.local_indexes.size(); ++i) {
     const model::LocalIndex& index = table.local_indexes[i];
-    const auto& record = table.record->local_indexes(static_cast<int>(i));
     auto* out = description->add_local_secondary_indexes();
-    out->set_index_name(index.name());
     AddElement(index.key().partition.name, v1::KEY_TYPE_HASH, out);
     AddElement(index.key().sort->name, v1::KEY_TYPE_RANGE, out);
-    out->mutable_projection()->set_projection_type(
-        static_cast<v1::ProjectionType>(record.projection()));
-    *out->mutable_projection()->mutable_non_key_attributes() =
-        record.non_key_attributes();
-    out->set_item_count(static_cast<int64_t>(counts.local_indexes[i].rows));
-    out->set_index_size_bytes(
-        static_cast<int64_t>(counts.local_indexes[i].bytes));
-    out->set_index_arn(
-        absl::StrCat(TableArn(table.name), "/index/", index.name()));
+    DescribeIndex(table, table.record->local_indexes(static_cast<int>(i)),
+                  counts.local_indexes[i], out);
   }
 }
 
-void DescribeThroughput(const TableRecord& record,
-                        v1::TableDescription* table) {
-  v1::ProvisionedThroughputDescription* out =
-      table->mutable_provisioned_throughput();
-  const auto& throughput = record.provisioned_throughput();
+void DescribeProvisioned(
+    const storage::v1::ProvisionedThroughputRecord& throughput,
+    v1::ProvisionedThroughputDescription* out) {
   out->set_read_capacity_units(throughput.read_capacity_units());
   out->set_write_capacity_units(throughput.write_capacity_units());
   out->set_number_of_decreases_today(throughput.decreases_today());
@@ -86,6 +90,55 @@ void DescribeThroughput(const TableRecord& record,
   if (throughput.has_last_decrease()) {
     *out->mutable_last_decrease_date_time() = throughput.last_decrease();
   }
+}
+
+void DescribeCeilings(const storage::v1::OnDemandThroughputRecord& ceilings,
+                      v1::OnDemandThroughput* out) {
+  if (ceilings.has_max_read_request_units()) {
+    out->set_max_read_request_units(ceilings.max_read_request_units());
+  }
+  if (ceilings.has_max_write_request_units()) {
+    out->set_max_write_request_units(ceilings.max_write_request_units());
+  }
+}
+
+void DescribeWarm(const storage::v1::WarmThroughputRecord& warm,
+                  v1::WarmThroughputDescription* out) {
+  out->set_read_units_per_second(warm.read_units_per_second());
+  out->set_write_units_per_second(warm.write_units_per_second());
+  out->set_status(v1::TABLE_STATUS_ACTIVE);
+}
+
+void DescribeGlobalIndexes(const cluster::Table& table,
+                           const cluster::TableCounts& counts,
+                           v1::TableDescription* description) {
+  for (size_t i = 0; i < table.global_indexes.size(); ++i) {
+    const auto& record = table.record->global_indexes(static_cast<int>(i));
+    const bool active =
+        table.global_indexes[i].state == cluster::IndexState::kActive;
+    auto* out = description->add_global_secondary_indexes();
+    for (const auto& each : record.key_schema()) {
+      AddElement(each.name(), static_cast<v1::KeyType>(each.role()), out);
+    }
+    DescribeIndex(table, record, counts.global_indexes[i], out);
+    out->set_index_status(active ? v1::INDEX_STATUS_ACTIVE
+                                 : v1::INDEX_STATUS_CREATING);
+    out->set_backfilling(!active);
+    DescribeProvisioned(record.provisioned_throughput(),
+                        out->mutable_provisioned_throughput());
+    if (record.has_on_demand_throughput()) {
+      DescribeCeilings(record.on_demand_throughput(),
+                       out->mutable_on_demand_throughput());
+    }
+    DescribeWarm(WarmThroughputOf(*table.record, record),
+                 out->mutable_warm_throughput());
+  }
+}
+
+void DescribeThroughput(const TableRecord& record,
+                        v1::TableDescription* table) {
+  DescribeProvisioned(record.provisioned_throughput(),
+                      table->mutable_provisioned_throughput());
   if (record.has_pay_per_request_since()) {
     v1::BillingModeSummary* summary = table->mutable_billing_mode_summary();
     summary->set_billing_mode(
@@ -108,20 +161,10 @@ void DescribeClass(const TableRecord& record, v1::TableDescription* table) {
 
 void DescribeSettings(const TableRecord& record, v1::TableDescription* table) {
   if (record.has_on_demand_throughput()) {
-    const auto& ceilings = record.on_demand_throughput();
-    v1::OnDemandThroughput* out = table->mutable_on_demand_throughput();
-    if (ceilings.has_max_read_request_units()) {
-      out->set_max_read_request_units(ceilings.max_read_request_units());
-    }
-    if (ceilings.has_max_write_request_units()) {
-      out->set_max_write_request_units(ceilings.max_write_request_units());
-    }
+    DescribeCeilings(record.on_demand_throughput(),
+                     table->mutable_on_demand_throughput());
   }
-  const storage::v1::WarmThroughputRecord warm = WarmThroughputOf(record);
-  v1::WarmThroughputDescription* out = table->mutable_warm_throughput();
-  out->set_read_units_per_second(warm.read_units_per_second());
-  out->set_write_units_per_second(warm.write_units_per_second());
-  out->set_status(v1::TABLE_STATUS_ACTIVE);
+  DescribeWarm(WarmThroughputOf(record), table->mutable_warm_throughput());
   if (record.has_encryption()) {
     v1::SseDescription* sse = table->mutable_sse_description();
     sse->set_status(v1::SSE_STATUS_ENABLED);
@@ -152,6 +195,7 @@ v1::TableDescription Describe(const cluster::Table& table,
   description.set_partition_count(static_cast<int>(table.partitions.size()));
   DescribeKeys(record, &description);
   DescribeLocalIndexes(table, counts, &description);
+  DescribeGlobalIndexes(table, counts, &description);
   DescribeThroughput(record, &description);
   DescribeClass(record, &description);
   DescribeSettings(record, &description);

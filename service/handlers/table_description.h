@@ -22,7 +22,7 @@ inline constexpr char kAccount[] = "000000000000";
 // arn:aws:dynamodb:<region>:<account>:table/<name>
 std::string TableArn(absl::string_view name);
 
-// As ACTIVE.
+// As ACTIVE. `counts` has those of each index of the table.
 v1::TableDescription Describe(const cluster::Table& table,
                               const cluster::TableCounts& counts);
 

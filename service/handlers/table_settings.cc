@@ -14,6 +14,7 @@
 namespace pallet::service {
 namespace {
 
+using storage::v1::GlobalIndexRecord;
 using storage::v1::TableRecord;
 using storage::v1::WarmThroughputRecord;
 
@@ -41,24 +42,65 @@ absl::Status CeilingRefused(SettingOf setting, absl::string_view member) {
                    created ? "." : ""));
 }
 
+// "table" or "index : <name>".
+std::string OwnerOf(const TableRecord&) { return "table"; }
+std::string OwnerOf(const GlobalIndexRecord& index) {
+  return absl::StrCat("index : ", index.name());
+}
+
 absl::Status CheckCeiling(SettingOf setting, bool given, int64_t units,
-                          absl::string_view member) {
+                          absl::string_view member, absl::string_view owner) {
   constexpr int64_t kNone = -1;
   const bool taken_away =
       setting == SettingOf::kExistingTable && units == kNone;
   if (!given || units >= 1 || taken_away) return absl::OkStatus();
-  return Invalid(
-      absl::StrCat("Requested ", member,
-                   " for OnDemandThroughput for table is outside of valid "
-                   "range"));
+  return Invalid(absl::StrCat("Requested ", member,
+                              " for OnDemandThroughput for ", owner,
+                              " is outside of valid range"));
+}
+
+template <typename Record>
+absl::Status SetCeilings(SettingOf setting,
+                         const v1::OnDemandThroughput& wanted, bool per_request,
+                         Record* record) {
+  constexpr char kReads[] = "MaxReadRequestUnits";
+  constexpr char kWrites[] = "MaxWriteRequestUnits";
+  if (!SaysSomething(wanted)) return absl::OkStatus();
+  if (!per_request) {
+    return CeilingRefused(
+        setting, wanted.has_max_read_request_units() ? kReads : kWrites);
+  }
+  const std::string owner = OwnerOf(*record);
+  RETURN_IF_ERROR(CheckCeiling(setting, wanted.has_max_read_request_units(),
+                               wanted.max_read_request_units(), kReads, owner));
+  RETURN_IF_ERROR(CheckCeiling(setting, wanted.has_max_write_request_units(),
+                               wanted.max_write_request_units(), kWrites,
+                               owner));
+  auto* ceilings = record->mutable_on_demand_throughput();
+  if (wanted.max_read_request_units() > 0) {
+    ceilings->set_max_read_request_units(wanted.max_read_request_units());
+  } else if (wanted.has_max_read_request_units()) {
+    ceilings->clear_max_read_request_units();
+  }
+  if (wanted.max_write_request_units() > 0) {
+    ceilings->set_max_write_request_units(wanted.max_write_request_units());
+  } else if (wanted.has_max_write_request_units()) {
+    ceilings->clear_max_write_request_units();
+  }
+  if (!ceilings->has_max_read_request_units() &&
+      !ceilings->has_max_write_request_units()) {
+    record->clear_on_demand_throughput();
+  }
+  return absl::OkStatus();
 }
 
 // --- Warm throughput ---
 
-// What the table is ready for by its billing mode alone.
-WarmThroughputRecord BaseOf(const TableRecord& record) {
+// What it is ready for by its billing mode alone.
+template <typename Record>
+WarmThroughputRecord BaseOf(bool per_request, const Record& record) {
   WarmThroughputRecord base;
-  if (IsPayPerRequest(record)) {
+  if (per_request) {
     base.set_read_units_per_second(kInitialReads);
     base.set_write_units_per_second(kInitialWrites);
   } else {
@@ -69,7 +111,8 @@ WarmThroughputRecord BaseOf(const TableRecord& record) {
   return base;
 }
 
-absl::Status TooCold(SettingOf setting, bool per_request, bool reads) {
+absl::Status TooCold(SettingOf setting, bool per_request, bool reads,
+                     absl::string_view owner) {
   std::string than;
   if (setting == SettingOf::kExistingTable) {
     than = "current WarmThroughput, decreasing WarmThroughput is not supported";
@@ -82,9 +125,41 @@ absl::Status TooCold(SettingOf setting, bool per_request, bool reads) {
     than = absl::StrCat(reads ? "Read" : "Write",
                         "CapacityUnits of ProvisionedThroughput");
   }
-  return Invalid(absl::StrCat(
-      "Requested ", reads ? "Read" : "Write",
-      "UnitsPerSecond for WarmThroughput for table is lower than ", than));
+  return Invalid(absl::StrCat("Requested ", reads ? "Read" : "Write",
+                              "UnitsPerSecond for WarmThroughput for ", owner,
+                              " is lower than ", than));
+}
+
+template <typename Record>
+WarmThroughputRecord WarmOf(bool per_request, const Record& record) {
+  WarmThroughputRecord warm = BaseOf(per_request, record);
+  const WarmThroughputRecord& kept = record.warm_throughput();
+  warm.set_read_units_per_second(
+      std::max(warm.read_units_per_second(), kept.read_units_per_second()));
+  warm.set_write_units_per_second(
+      std::max(warm.write_units_per_second(), kept.write_units_per_second()));
+  return warm;
+}
+
+template <typename Record>
+absl::Status SetWarm(SettingOf setting, const v1::WarmThroughput& wanted,
+                     bool per_request, absl::string_view owner,
+                     Record* record) {
+  WarmThroughputRecord warm = WarmOf(per_request, *record);
+  if (wanted.has_read_units_per_second()) {
+    if (wanted.read_units_per_second() < warm.read_units_per_second()) {
+      return TooCold(setting, per_request, /*reads=*/true, owner);
+    }
+    warm.set_read_units_per_second(wanted.read_units_per_second());
+  }
+  if (wanted.has_write_units_per_second()) {
+    if (wanted.write_units_per_second() < warm.write_units_per_second()) {
+      return TooCold(setting, per_request, /*reads=*/false, owner);
+    }
+    warm.set_write_units_per_second(wanted.write_units_per_second());
+  }
+  *record->mutable_warm_throughput() = warm;
+  return absl::OkStatus();
 }
 
 // --- Encryption ---
@@ -134,64 +209,37 @@ bool SaysSomething(const v1::WarmThroughput& throughput) {
 absl::Status SetOnDemandThroughput(SettingOf setting,
                                    const v1::OnDemandThroughput& wanted,
                                    TableRecord* record) {
-  constexpr char kReads[] = "MaxReadRequestUnits";
-  constexpr char kWrites[] = "MaxWriteRequestUnits";
-  if (!SaysSomething(wanted)) return absl::OkStatus();
-  if (!IsPayPerRequest(*record)) {
-    return CeilingRefused(
-        setting, wanted.has_max_read_request_units() ? kReads : kWrites);
-  }
-  RETURN_IF_ERROR(CheckCeiling(setting, wanted.has_max_read_request_units(),
-                               wanted.max_read_request_units(), kReads));
-  RETURN_IF_ERROR(CheckCeiling(setting, wanted.has_max_write_request_units(),
-                               wanted.max_write_request_units(), kWrites));
-  auto* ceilings = record->mutable_on_demand_throughput();
-  if (wanted.max_read_request_units() > 0) {
-    ceilings->set_max_read_request_units(wanted.max_read_request_units());
-  } else if (wanted.has_max_read_request_units()) {
-    ceilings->clear_max_read_request_units();
-  }
-  if (wanted.max_write_request_units() > 0) {
-    ceilings->set_max_write_request_units(wanted.max_write_request_units());
-  } else if (wanted.has_max_write_request_units()) {
-    ceilings->clear_max_write_request_units();
-  }
-  if (!ceilings->has_max_read_request_units() &&
-      !ceilings->has_max_write_request_units()) {
-    record->clear_on_demand_throughput();
-  }
-  return absl::OkStatus();
+  return SetCeilings(setting, wanted, IsPayPerRequest(*record), record);
+}
+
+absl::Status SetOnDemandThroughput(SettingOf setting,
+                                   const v1::OnDemandThroughput& wanted,
+                                   const TableRecord& table,
+                                   GlobalIndexRecord* index) {
+  return SetCeilings(setting, wanted, IsPayPerRequest(table), index);
 }
 
 WarmThroughputRecord WarmThroughputOf(const TableRecord& record) {
-  WarmThroughputRecord warm = BaseOf(record);
-  const WarmThroughputRecord& kept = record.warm_throughput();
-  warm.set_read_units_per_second(
-      std::max(warm.read_units_per_second(), kept.read_units_per_second()));
-  warm.set_write_units_per_second(
-      std::max(warm.write_units_per_second(), kept.write_units_per_second()));
-  return warm;
+  return WarmOf(IsPayPerRequest(record), record);
+}
+
+WarmThroughputRecord WarmThroughputOf(const TableRecord& table,
+                                      const GlobalIndexRecord& index) {
+  return WarmOf(IsPayPerRequest(table), index);
 }
 
 absl::Status SetWarmThroughput(SettingOf setting,
                                const v1::WarmThroughput& wanted,
                                TableRecord* record) {
-  WarmThroughputRecord warm = WarmThroughputOf(*record);
-  const bool per_request = IsPayPerRequest(*record);
-  if (wanted.has_read_units_per_second()) {
-    if (wanted.read_units_per_second() < warm.read_units_per_second()) {
-      return TooCold(setting, per_request, /*reads=*/true);
-    }
-    warm.set_read_units_per_second(wanted.read_units_per_second());
-  }
-  if (wanted.has_write_units_per_second()) {
-    if (wanted.write_units_per_second() < warm.write_units_per_second()) {
-      return TooCold(setting, per_request, /*reads=*/false);
-    }
-    warm.set_write_units_per_second(wanted.write_units_per_second());
-  }
-  *record->mutable_warm_throughput() = warm;
-  return absl::OkStatus();
+  return SetWarm(setting, wanted, IsPayPerRequest(*record), "table", record);
+}
+
+absl::Status SetWarmThroughput(SettingOf setting,
+                               const v1::WarmThroughput& wanted,
+                               const TableRecord& table,
+                               GlobalIndexRecord* index) {
+  return SetWarm(setting, wanted, IsPayPerRequest(table),
+                 absl::StrCat("index ", index->name()), index);
 }
 
 void CheckEncryption(const v1::SseSpecification& wanted,

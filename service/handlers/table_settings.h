@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The rules of a table's on-demand ceilings, warm throughput and encryption,
-// for CreateTable and UpdateTable: checks with DynamoDB's messages, and what
-// goes into the catalog record. Encryption and warm throughput are kept and
+// The rules of on-demand ceilings and warm throughput of tables and their
+// global indexes, and of a table's encryption, for CreateTable and UpdateTable:
+// checks with DynamoDB's messages, and what goes into the catalog record. Encryption and warm throughput are kept and
 // reported, nothing is done about them. Pure functions.
 #pragma once
 
@@ -27,14 +27,25 @@ bool SaysSomething(const v1::WarmThroughput& throughput);
 absl::Status SetOnDemandThroughput(SettingOf setting,
                                    const v1::OnDemandThroughput& wanted,
                                    storage::v1::TableRecord* record);
+absl::Status SetOnDemandThroughput(SettingOf setting,
+                                   const v1::OnDemandThroughput& wanted,
+                                   const storage::v1::TableRecord& table,
+                                   storage::v1::GlobalIndexRecord* index);
 
-// What the table is ready for: never less than it was, than its provisioned
+// What the table or index is ready for: never less than it was, than its provisioned
 // throughput, or than what on-demand tables start with.
 storage::v1::WarmThroughputRecord WarmThroughputOf(
     const storage::v1::TableRecord& record);
+storage::v1::WarmThroughputRecord WarmThroughputOf(
+    const storage::v1::TableRecord& table,
+    const storage::v1::GlobalIndexRecord& index);
 absl::Status SetWarmThroughput(SettingOf setting,
                                const v1::WarmThroughput& wanted,
                                storage::v1::TableRecord* record);
+absl::Status SetWarmThroughput(SettingOf setting,
+                               const v1::WarmThroughput& wanted,
+                               const storage::v1::TableRecord& table,
+                               storage::v1::GlobalIndexRecord* index);
 
 void CheckEncryption(const v1::SseSpecification& wanted,
                      model::Constraints* constraints);

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// UpdateTable: settings the catalog keeps. They hold when it answers.
+// UpdateTable: settings the catalog keeps, and global indexes. They hold when it
+// answers, but for indexes that are still to be filled.
 #include "absl/strings/str_cat.h"
 #include "pallet/storage/v1/catalog.pb.h"
 #include "pallet/v1/table_service.pb.h"
+#include "service/handlers/global_index_request.h"
 #include "service/handlers/handler.h"
 #include "service/handlers/handlers.h"
 #include "service/handlers/schema_request.h"
@@ -15,15 +17,15 @@
 namespace pallet::service {
 namespace {
 
-using storage::v1::ProvisionedThroughputRecord;
 using storage::v1::TableRecord;
 
 absl::Status CheckConstraints(const v1::UpdateTableRequest& request) {
   model::Constraints constraints;
   CheckAttributeDefinitions(request.attribute_definitions(), &constraints);
   if (request.has_provisioned_throughput()) {
-    CheckThroughput(request.provisioned_throughput(), &constraints);
+    CheckThroughput(request.provisioned_throughput(), "", &constraints);
   }
+  CheckIndexUpdates(request, &constraints);
   CheckEnum(EnumRule::kBillingMode, request.billing_mode(), "billingMode",
             &constraints);
   CheckEnum(EnumRule::kTableClass, request.table_class(), "tableClass",
@@ -36,6 +38,7 @@ absl::Status CheckSomethingChanges(const v1::UpdateTableRequest& request) {
   const bool other_changes =
       request.billing_mode() != v1::BILLING_MODE_UNSPECIFIED ||
       request.has_provisioned_throughput() ||
+      !request.global_secondary_index_updates().empty() ||
       request.table_class() != v1::TABLE_CLASS_UNSPECIFIED ||
       request.has_sse_specification() ||
       SaysSomething(request.on_demand_throughput()) ||
@@ -53,60 +56,22 @@ absl::Status CheckSomethingChanges(const v1::UpdateTableRequest& request) {
       "ReplicaUpdates is required");
 }
 
-absl::Status SameThroughput(const ProvisionedThroughputRecord& current) {
-  return model::ValidationError(absl::StrCat(
-      "The provisioned throughput for the table will not change. The requested "
-      "value equals the current value. Current ReadCapacityUnits provisioned "
-      "for the table: ",
-      current.read_capacity_units(),
-      ". Requested ReadCapacityUnits: ", current.read_capacity_units(),
-      ". Current WriteCapacityUnits provisioned for the table: ",
-      current.write_capacity_units(),
-      ". Requested WriteCapacityUnits: ", current.write_capacity_units(),
-      ". Refer to the Amazon DynamoDB Developer Guide for current limits and "
-      "how to request higher limits."));
+bool IsPayPerRequest(const TableRecord& record) {
+  return record.billing_mode() ==
+         storage::v1::TABLE_BILLING_MODE_PAY_PER_REQUEST;
 }
 
-int64_t DayOf(const google::protobuf::Timestamp& time) {
-  constexpr int64_t kSecondsInADay = 86400;
-  return time.seconds() / kSecondsInADay;
-}
-
-absl::Status SetThroughput(const v1::ProvisionedThroughput& wanted,
-                           absl::Time now,
-                           ProvisionedThroughputRecord* current) {
-  const int64_t read = wanted.read_capacity_units();
-  const int64_t write = wanted.write_capacity_units();
-  if (read == current->read_capacity_units() &&
-      write == current->write_capacity_units()) {
-    return SameThroughput(*current);
-  }
-  const google::protobuf::Timestamp time = ToProto(now);
-  if (read > current->read_capacity_units() ||
-      write > current->write_capacity_units()) {
-    *current->mutable_last_increase() = time;
-  }
-  if (read < current->read_capacity_units() ||
-      write < current->write_capacity_units()) {
-    const bool today = current->has_last_decrease() &&
-                       DayOf(current->last_decrease()) == DayOf(time);
-    current->set_decreases_today(today ? current->decreases_today() + 1 : 1);
-    *current->mutable_last_decrease() = time;
-  }
-  current->set_read_capacity_units(read);
-  current->set_write_capacity_units(write);
-  return absl::OkStatus();
-}
-
-// A table stays ready for what it once was.
+// A table stays ready for what it once was, and so do its indexes.
 void KeepWarm(TableRecord* record) {
+  for (auto& index : *record->mutable_global_indexes()) {
+    *index.mutable_warm_throughput() = WarmThroughputOf(*record, index);
+  }
   *record->mutable_warm_throughput() = WarmThroughputOf(*record);
 }
 
 absl::Status ChangeBilling(const v1::UpdateTableRequest& request,
                            absl::Time now, TableRecord* record) {
-  const bool was_per_request =
-      record->billing_mode() == storage::v1::TABLE_BILLING_MODE_PAY_PER_REQUEST;
+  const bool was_per_request = IsPayPerRequest(*record);
   const bool per_request =
       request.billing_mode() == v1::BILLING_MODE_UNSPECIFIED
           ? was_per_request
@@ -127,13 +92,17 @@ absl::Status ChangeBilling(const v1::UpdateTableRequest& request,
   KeepWarm(record);
   record->set_billing_mode(storage::v1::TABLE_BILLING_MODE_PROVISIONED);
   record->clear_on_demand_throughput();
-  return SetThroughput(request.provisioned_throughput(), now,
+  return SetThroughput(request.provisioned_throughput(), "", now,
                        record->mutable_provisioned_throughput());
 }
 
-absl::Status Change(const v1::UpdateTableRequest& request, absl::Time now,
+absl::Status Change(const v1::UpdateTableRequest& request,
+                    size_t max_global_indexes, absl::Time now,
                     TableRecord* record) {
+  const bool was_per_request = IsPayPerRequest(*record);
   RETURN_IF_ERROR(ChangeBilling(request, now, record));
+  RETURN_IF_ERROR(UpdateGlobalIndexes(request, max_global_indexes,
+                                      was_per_request, now, record));
   RETURN_IF_ERROR(SetOnDemandThroughput(
       SettingOf::kExistingTable, request.on_demand_throughput(), record));
   if (SaysSomething(request.warm_throughput())) {
@@ -161,13 +130,16 @@ absl::StatusOr<std::string> UpdateTable(const HandlerOptions& options,
                    TableOfTableRequest(PALLET_OPTIONAL(request, table_name)));
   RETURN_IF_ERROR(CheckConstraints(request));
   RETURN_IF_ERROR(CheckSomethingChanges(request));
+  RETURN_IF_ERROR(CheckIndexUpdateRules(request));
   if (options.host->FindTable(name) == nullptr)
     return DescribedTableNotFound(name);
   const absl::Time now = options.clock->Now();
-  ASSIGN_OR_RETURN(const cluster::TablePtr table,
+  ASSIGN_OR_RETURN(cluster::TablePtr table,
                    options.host->UpdateTable(name, [&](TableRecord& record) {
-                     return Change(request, now, &record);
+                     return Change(request, options.max_global_indexes, now,
+                                   &record);
                    }));
+  ASSIGN_OR_RETURN(table, KeepIndexes(options, std::move(table)));
   ASSIGN_OR_RETURN(const cluster::TableCounts counts,
                    options.host->CountsOf(*table));
   v1::UpdateTableResponse response;

@@ -57,6 +57,18 @@ std::string Member(absl::string_view name, absl::string_view value) {
 
 }  // namespace
 
+absl::Status FakeIndexKeeper::TableChanged(const cluster::TablePtr& table) {
+  heard.push_back(absl::StrCat("changed ", table->name));
+  if (!activates) return absl::OkStatus();
+  std::vector<cluster::IndexId> indexes;
+  for (const auto& index : table->global_indexes) indexes.push_back(index.id);
+  return host->ActivateIndexes(table->name, indexes).status();
+}
+
+void FakeIndexKeeper::TableGone(const cluster::Table& table) {
+  heard.push_back(absl::StrCat("gone ", table.name));
+}
+
 HandlerTest::HandlerTest() {
   cluster::PartitionHostOptions options;
   options.data_directory = directory_.path();
@@ -70,10 +82,12 @@ HandlerTest::HandlerTest() {
   auto host = cluster::PartitionHost::Open(std::move(options));
   CHECK(host.ok()) << host.status();
   host_ = *std::move(host);
+  index_keeper_.host = host_.get();
   RegisterHandlers({.clock = &clock_,
                     .host = host_.get(),
                     .read_pool = &read_pool_,
-                    .control = &control_},
+                    .control = &control_,
+                    .index_keeper = &index_keeper_},
                    &registry_);
   const std::string plain =
       Call("CreateTable",

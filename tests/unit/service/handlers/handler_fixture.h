@@ -29,6 +29,17 @@
 
 namespace pallet::service {
 
+// Makes new indexes ACTIVE, as on tables without items, and notes what it hears.
+class FakeIndexKeeper final : public IndexKeeper {
+ public:
+  absl::Status TableChanged(const cluster::TablePtr& table) override;
+  void TableGone(const cluster::Table& table) override;
+
+  cluster::PartitionHost* host = nullptr;
+  bool activates = true;
+  std::vector<std::string> heard = {};  // "changed places", "gone places"
+};
+
 class HandlerTest : public ::testing::Test {
  protected:
   HandlerTest();
@@ -63,6 +74,7 @@ class HandlerTest : public ::testing::Test {
   std::unique_ptr<cluster::PartitionHost> host_;
   Executor read_pool_{{.name = "read", .threads = 2, .queue_limit = 64}};
   Executor control_{{.name = "control", .threads = 1, .queue_limit = 64}};
+  FakeIndexKeeper index_keeper_;
   OperationRegistry registry_;
 
  private:

@@ -183,8 +183,8 @@ TEST_F(TableTest, KeyAttributeNamesHaveOneTo255Bytes) {
 
 TEST_F(TableTest, UnbuiltFieldsAreRefusedAndNothingIsMade) {
   EXPECT_THAT(Create(Named("new") + ByPk() + kPerRequest +
-                     "global_secondary_indexes { index_name: 'by_name' }"),
-              StartsWith("NOT_BUILT: The field global_secondary_indexes"));
+                     "vector_indexes { index_name: 'by_name' }"),
+              StartsWith("NOT_BUILT: The field vector_indexes"));
   EXPECT_THAT(Create(Named("new") + ByPk() + kPerRequest +
                      "stream_specification { stream_enabled: false }"),
               StartsWith("NOT_BUILT"));
