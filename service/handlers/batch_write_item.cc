@@ -175,6 +175,9 @@ class BatchWrite : public std::enable_shared_from_this<BatchWrite> {
         !admitted.ok()) {
       return Refused(share, admitted);
     }
+    for (ItemChange& change : share.changes) {
+      change.reports_units = WantsCapacity(capacity_);
+    }
     auto write = std::make_unique<ItemWrite>(
         share.table, share.partition->id, std::move(share.changes), context,
         [self = shared_from_this(), table = share.table_name,

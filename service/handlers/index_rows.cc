@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/status_macros.h"
+#include "model/global_index.h"
 #include "model/item_view.h"
 #include "storage/key_codec.h"
 
@@ -77,12 +78,45 @@ class IndexWriter {
   storage::WriteContext& context_;
 };
 
+// An item's entry in a global index.
+struct GlobalEntry {
+  model::IndexKey key;
+  model::GlobalIndex::Entry entry;
+};
+
+std::optional<GlobalEntry> EntryOf(const model::GlobalIndex& index,
+                                   const std::optional<ItemImage>& item,
+                                   std::string* buffer) {
+  if (!item.has_value()) return std::nullopt;
+  auto key = index.KeyOf(model::ItemView(item->bytes));
+  if (!key.has_value()) return std::nullopt;
+  return GlobalEntry{*std::move(key),
+                     index.EntryOf(item->bytes, item->size, buffer)};
+}
+
+// What an index will take to follow its item.
+double UnitsOf(const std::optional<GlobalEntry>& before,
+               const std::optional<GlobalEntry>& after) {
+  if (before.has_value() && after.has_value() && before->key == after->key) {
+    if (before->entry.bytes == after->entry.bytes) return 0;
+    return WriteUnits(before->entry.size, after->entry.size);
+  }
+  double units = 0;
+  if (before.has_value()) units += WriteUnits(before->entry.size, 0);
+  if (after.has_value()) units += WriteUnits(0, after->entry.size);
+  return units;
+}
+
 }  // namespace
 
 absl::Status CheckIndexKeys(const cluster::Table& table, absl::string_view item,
                             model::IndexKeyUse use) {
   for (const model::LocalIndex& index : table.local_indexes) {
     RETURN_IF_ERROR(model::CheckIndexKey(index, model::ItemView(item), use));
+  }
+  for (const cluster::GlobalIndex& index : table.global_indexes) {
+    RETURN_IF_ERROR(
+        model::CheckIndexKey(*index.schema, model::ItemView(item), use));
   }
   return absl::OkStatus();
 }
@@ -102,6 +136,18 @@ void WriteIndexRows(const cluster::Table& table, absl::string_view row_key,
     const double taken = writer.Write(EntryOf(index, before, &old_buffer),
                                       EntryOf(index, after, &new_buffer));
     if (taken > 0) units->local_indexes[index.name()] += taken;
+  }
+}
+
+void AddGlobalIndexUnits(const cluster::Table& table,
+                         const std::optional<ItemImage>& before,
+                         const std::optional<ItemImage>& after,
+                         UnitsByArm* units) {
+  std::string old_buffer, new_buffer;
+  for (const cluster::GlobalIndex& index : table.global_indexes) {
+    const double taken = UnitsOf(EntryOf(*index.schema, before, &old_buffer),
+                                 EntryOf(*index.schema, after, &new_buffer));
+    if (taken > 0) units->global_indexes[index.schema->name()] += taken;
   }
 }
 

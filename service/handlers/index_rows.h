@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The entries of local indexes, kept in step with their items: written by the
+// What a write means to the indexes of its table. Keys of all are checked, and
+// the entries of local indexes are kept in step with their items: written by the
 // decision that writes the item, in the same partition, so that they are one
 // with it (docs/adr/0016-local-secondary-indexes.md).
 //
@@ -39,5 +40,12 @@ void WriteIndexRows(const cluster::Table& table, absl::string_view row_key,
                     const std::optional<ItemImage>& before,
                     const std::optional<ItemImage>& after,
                     storage::WriteContext& context, UnitsByArm* units);
+
+// Adds what the entries of global indexes will take to follow. For reports: it
+// looks at every index, which a write has no need to.
+void AddGlobalIndexUnits(const cluster::Table& table,
+                         const std::optional<ItemImage>& before,
+                         const std::optional<ItemImage>& after,
+                         UnitsByArm* units);
 
 }  // namespace pallet::service

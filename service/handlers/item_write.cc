@@ -131,6 +131,9 @@ absl::StatusOr<ItemOutcome> Apply(const cluster::Table* table,
     if (item.has_value()) after = {item->bytes, item->size};
     WriteIndexRows(*table, change.row_key, before, after, context,
                    &outcome.units);
+    if (change.reports_units) {
+      AddGlobalIndexUnits(*table, before, after, &outcome.units);
+    }
   }
   return outcome;
 }
@@ -147,8 +150,10 @@ size_t ByteSize(const Expression& expression) {
 ItemWrite::ItemWrite(const cluster::TablePtr& table,
                      storage::PartitionId partition, Changes changes,
                      CallContext context, Finished finished)
-    : table_(table->local_indexes.empty() && table->meter == nullptr ? nullptr
-                                                                     : table),
+    : table_(table->local_indexes.empty() && table->global_indexes.empty() &&
+                     table->meter == nullptr
+                 ? nullptr
+                 : table),
       partition_(partition),
       changes_(std::move(changes)),
       context_(std::move(context)),
@@ -184,7 +189,7 @@ absl::Status ItemWrite::Decide(storage::WriteContext& context) {
 void ItemWrite::Done(const absl::Status& status) {
   if (table_ != nullptr) {
     for (const ItemOutcome& outcome : outcomes_) {
-      Charge(*table_, UnitKind::kWrite, outcome.units.Total());
+      Charge(*table_, UnitKind::kWrite, outcome.units.OfTable());
     }
   }
   finished_(status, std::move(outcomes_));

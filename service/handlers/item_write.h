@@ -53,6 +53,7 @@ struct ItemChange {
   ReturnedItem returned = ReturnedItem::kNone;
   std::unique_ptr<const ItemCondition> condition = {};  // null: none
   std::unique_ptr<const ItemUpdate> update = {};        // null: put or deleted
+  bool reports_units = false;                           // of global indexes too
 };
 
 // What it was. Sizes by DynamoDB's rule; 0 for an item that is not there.
@@ -83,7 +84,7 @@ class ItemWrite final : public storage::RowWrite {
   void Done(const absl::Status& status) override;
 
  private:
-  // Null if it has neither local indexes nor a meter. Shared because the table
+  // Null if it has neither indexes nor a meter. Shared because the table
   // may go before the write is decided.
   const cluster::TablePtr table_;
   const storage::PartitionId partition_;

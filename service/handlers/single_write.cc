@@ -83,6 +83,7 @@ absl::Status SubmitSingleWrite(const Router& router, SingleWrite write,
   ItemWrite::Changes changes;
   changes.push_back(std::move(write.change));
   changes.back().row_key = std::move(write.row.key);
+  changes.back().reports_units = WantsCapacity(write.capacity);
   absl::Status status = router.host().Submit(
       *write.row.partition,
       std::make_unique<ItemWrite>(
