@@ -121,6 +121,19 @@ absl::Status ParseExpressions(const Parameters& p, ExpressionCache& cache,
   return placeholders.CheckAllUsed();
 }
 
+// Whether a path goes into an attribute: few do, and a table may have a hundred
+// attributes in the keys of its indexes.
+bool LeadsInto(const Expression& expression) {
+  using model::expression::PathTree;
+  for (const PathTree* paths :
+       {&expression.tree->targets, &expression.tree->reads}) {
+    for (const uint32_t id : paths->root().children) {
+      if (!paths->node(id).children.empty()) return true;
+    }
+  }
+  return false;
+}
+
 }  // namespace
 
 absl::StatusOr<ItemLanguage> ParseItemLanguage(const Parameters& parameters,
@@ -142,7 +155,7 @@ absl::StatusOr<ItemLanguage> ParseItemLanguage(const Parameters& parameters,
 absl::Status ItemLanguage::CheckAgainst(const cluster::Table& table) const {
   using model::expression::CheckPathsAround;
   for (const auto* expression : {&update, &condition, &filter, &projection}) {
-    if (!expression->has_value()) continue;
+    if (!expression->has_value() || !LeadsInto(**expression)) continue;
     RETURN_IF_ERROR(CheckPathsAround(**expression, table.key));
     for (const model::LocalIndex& index : table.local_indexes) {
       RETURN_IF_ERROR(

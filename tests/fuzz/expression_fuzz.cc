@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "base/check.h"
 #include "model/expression/condition.h"
@@ -68,9 +69,19 @@ void FuzzKeyCondition(absl::string_view text) {
   if (!parsed.ok()) return;
   const KeySchema schema = {{"a", ScalarType::kString},
                             {{"b", ScalarType::kNumber}}};
-  const auto condition = parsed->Bind(schema);
-  if (!condition.ok()) return;
-  CHECK(condition->partition.type == ScalarType::kString);
+  if (const auto condition = parsed->Bind(schema); condition.ok()) {
+    CHECK(condition->partition.size() == 1 && condition->equal.empty());
+    CHECK(condition->partition[0].type == ScalarType::kString);
+  }
+  const IndexKeySchema wide = {
+      {{"a", ScalarType::kString}},
+      {{"b", ScalarType::kNumber}, {"c", ScalarType::kString}}};
+  if (const auto condition = parsed->Bind(wide); condition.ok()) {
+    const std::vector<KeyValue> sort = {{ScalarType::kNumber, "1"},
+                                        {ScalarType::kString, "x"}};
+    MatchesSort(*condition, sort);
+    CHECK(condition->equal.empty() || condition->sort.has_value());
+  }
 }
 
 void FuzzProjection(absl::string_view text) {
