@@ -157,10 +157,12 @@ absl::Status OneOnly() {
 }
 
 // An index that is being filled is the one change at a time; it may be deleted.
-absl::Status CheckNoneIsBeingMade(const Update& update,
-                                  const TableRecord& record) {
+absl::Status CheckNoneIsBeingMade(const Update& update, TableRecord* record) {
   if (!update.has_create() && !update.has_delete_()) return absl::OkStatus();
-  for (const GlobalIndexRecord& index : record.global_indexes()) {
+  const bool is_there = FindIndex(record, NameOf(update)) != nullptr;
+  if (update.has_create() == is_there)
+    return absl::OkStatus();  // refused later
+  for (const GlobalIndexRecord& index : record->global_indexes()) {
     const bool filled = index.state() == storage::v1::GLOBAL_INDEX_STATE_ACTIVE;
     if (!filled && index.name() != NameOf(update)) return OneOnly();
   }
@@ -375,7 +377,7 @@ absl::Status UpdateGlobalIndexes(const v1::UpdateTableRequest& request,
   bool creates = false;
   for (const Update& each : request.global_secondary_index_updates()) {
     if (!request.allow_several_index_changes()) {
-      RETURN_IF_ERROR(CheckNoneIsBeingMade(each, *record));
+      RETURN_IF_ERROR(CheckNoneIsBeingMade(each, record));
     }
     creates = creates || each.has_create();
     RETURN_IF_ERROR(Apply(each, now, record));

@@ -214,6 +214,7 @@ TEST_F(GlobalIndexTableTest, OneThatIsFilledIsTheOneAtATime) {
   Update(absl::StrCat(next, " allow_several_index_changes: true"));
   EXPECT_EQ(Indexes(), "by-name/CREATING by-zone/CREATING");
   EXPECT_EQ(Update(Deleting("by-name")), kOneOnly);
+  EXPECT_THAT(Update(Deleting("none")), StartsWith("RESOURCE_NOT_FOUND"));
   Update(
       absl::StrCat(Deleting("by-name"), " allow_several_index_changes: true"));
   // The one that is filled may be given up.
