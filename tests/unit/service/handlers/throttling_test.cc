@@ -85,13 +85,13 @@ TEST_F(ThrottlingTest, ReadsAreChargedWhatTheyTook) {
 TEST_F(ThrottlingTest, ReadsOfGlobalIndexesAreNotThoseOfTheTable) {
   const auto table =
       host_->UpdateTable("slow", [](storage::v1::TableRecord& record) {
-        testing::AddGlobalIndex("by-v", {"v"}, &record);
+        testing::AddGlobalIndex("by-w", {"w"}, &record);
         return absl::OkStatus();
       });
   ASSERT_TRUE(table.ok()) << table.status();
   const cluster::IndexId index = (*table)->global_indexes[0].id;
   ASSERT_TRUE(host_->ActivateIndexes("slow", {index}).ok());
-  constexpr char kScan[] = "table_name: 'slow' index_name: 'by-v'";
+  constexpr char kScan[] = "table_name: 'slow' index_name: 'by-w'";
   for (int i = 0; i < 9; ++i) EXPECT_EQ(Call("Scan", kScan), "");
   // They took nothing of it, and do not ask it.
   ASSERT_EQ(PutInto("slow", "big", 11000), "");
