@@ -195,14 +195,49 @@ enum class TableState { kUnknown, kCreating, kUpdating, kDeleting, kActive };
 // "ACTIVE" and so on.
 absl::string_view NameOf(TableState state);
 
+// What the entries of an index have of their items.
+enum class IndexProjection { kAll, kKeysOnly, kInclude };
+
 // A second order of the items of each partition key; only at CreateTable.
 struct LocalIndex {
-  enum class Projection { kAll, kKeysOnly, kInclude };
+  using Projection = IndexProjection;
 
   std::string name = {};
   KeyAttribute sort = {};
   Projection projection = Projection::kAll;
   std::vector<std::string> included = {};  // kInclude: beside the keys
+};
+
+// Another key for the items of a table, kept up behind the writes. Items that
+// lack one of its attributes are not in it.
+struct GlobalIndex {
+  std::string name = {};
+  std::vector<KeyAttribute> partition = {};  // 1..4
+  std::vector<KeyAttribute> sort = {};       // at most 4
+  IndexProjection projection = IndexProjection::kAll;
+  std::vector<std::string> included = {};  // kInclude: beside the keys
+};
+
+enum class IndexState { kUnknown, kCreating, kUpdating, kDeleting, kActive };
+
+// "ACTIVE" and so on.
+absl::string_view NameOf(IndexState state);
+
+// How far an index is behind its table.
+struct IndexProgress {
+  int64_t changes_behind = 0;
+  absl::Duration time_behind = {};  // of the oldest of them
+  // Of what the table held when the index came, 0..1; absent once it is filled.
+  std::optional<double> backfill_fraction = {};
+  int64_t items_skipped = 0;  // their values cannot be in the index's key
+};
+
+struct GlobalIndexDescription {
+  GlobalIndex index = {};
+  IndexState state = IndexState::kUnknown;
+  int64_t item_count = 0;
+  int64_t size_bytes = 0;
+  std::optional<IndexProgress> progress = {};
 };
 
 struct LocalIndexDescription {
@@ -225,14 +260,16 @@ struct TableDescription {
   int partition_count = 0;
   bool deletion_protection = false;
   std::vector<LocalIndexDescription> local_indexes = {};
+  std::vector<GlobalIndexDescription> global_indexes = {};
 };
 
 struct CreateTableRequest {
   std::string table = {};
   KeySchema key = {};
   bool deletion_protection = false;
-  std::vector<LocalIndex> local_indexes = {};  // at most 5
-  Tags tags = {};                              // at most 50
+  std::vector<LocalIndex> local_indexes = {};    // at most 5
+  std::vector<GlobalIndex> global_indexes = {};  // at most 25
+  Tags tags = {};                                // at most 50
 };
 
 struct DescribeTableRequest {
@@ -241,7 +278,10 @@ struct DescribeTableRequest {
 
 struct UpdateTableRequest {
   std::string table = {};
-  std::optional<bool> deletion_protection = {};
+  std::optional<bool> deletion_protection = {};  // else nothing but this
+  // They are CREATING until they have what the table holds, all in one pass.
+  std::vector<GlobalIndex> create_indexes = {};
+  std::vector<std::string> delete_indexes = {};  // names
 };
 
 struct DeleteTableRequest {

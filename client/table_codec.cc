@@ -40,7 +40,8 @@ ScalarType FromMessage(v1::ScalarAttributeType type) {
 }
 
 // Each attribute is defined once.
-void Define(const KeyAttribute& attribute, v1::CreateTableRequest* message) {
+template <typename Message>
+void Define(const KeyAttribute& attribute, Message* message) {
   for (const auto& known : message->attribute_definitions()) {
     if (known.attribute_name() == attribute.name) return;
   }
@@ -63,26 +64,35 @@ void AddKeyAttribute(const KeyAttribute& attribute, v1::KeyType role,
   AddElement(attribute.name, role, message);
 }
 
-v1::ProjectionType ToMessage(LocalIndex::Projection projection) {
+v1::ProjectionType ToMessage(IndexProjection projection) {
   switch (projection) {
-    case LocalIndex::Projection::kAll:
+    case IndexProjection::kAll:
       return v1::PROJECTION_TYPE_ALL;
-    case LocalIndex::Projection::kKeysOnly:
+    case IndexProjection::kKeysOnly:
       return v1::PROJECTION_TYPE_KEYS_ONLY;
-    case LocalIndex::Projection::kInclude:
+    case IndexProjection::kInclude:
       return v1::PROJECTION_TYPE_INCLUDE;
   }
   return v1::PROJECTION_TYPE_UNSPECIFIED;
 }
 
-LocalIndex::Projection FromMessage(v1::ProjectionType projection) {
+IndexProjection FromMessage(v1::ProjectionType projection) {
   switch (projection) {
     case v1::PROJECTION_TYPE_KEYS_ONLY:
-      return LocalIndex::Projection::kKeysOnly;
+      return IndexProjection::kKeysOnly;
     case v1::PROJECTION_TYPE_INCLUDE:
-      return LocalIndex::Projection::kInclude;
+      return IndexProjection::kInclude;
     default:
-      return LocalIndex::Projection::kAll;
+      return IndexProjection::kAll;
+  }
+}
+
+template <typename Index, typename Message>
+void SetProjection(const Index& index, Message* message) {
+  message->mutable_projection()->set_projection_type(
+      ToMessage(index.projection));
+  for (const std::string& name : index.included) {
+    message->mutable_projection()->add_non_key_attributes(name);
   }
 }
 
@@ -93,10 +103,22 @@ void AddLocalIndex(const LocalIndex& index, const std::string& partition_key,
   added->set_index_name(index.name);
   AddElement(partition_key, v1::KEY_TYPE_HASH, added);
   AddElement(index.sort.name, v1::KEY_TYPE_RANGE, added);
-  added->mutable_projection()->set_projection_type(ToMessage(index.projection));
-  for (const std::string& name : index.included) {
-    added->mutable_projection()->add_non_key_attributes(name);
+  SetProjection(index, added);
+}
+
+// `added` is of `message`, whose attributes are defined.
+template <typename Message, typename Added>
+void SetGlobalIndex(const GlobalIndex& index, Message* message, Added* added) {
+  added->set_index_name(index.name);
+  for (const KeyAttribute& each : index.partition) {
+    Define(each, message);
+    AddElement(each.name, v1::KEY_TYPE_HASH, added);
   }
+  for (const KeyAttribute& each : index.sort) {
+    Define(each, message);
+    AddElement(each.name, v1::KEY_TYPE_RANGE, added);
+  }
+  SetProjection(index, added);
 }
 
 template <typename Message>
@@ -134,6 +156,57 @@ LocalIndexDescription ReadLocalIndex(
                         message.projection().non_key_attributes().end());
   description.item_count = message.item_count();
   description.size_bytes = message.index_size_bytes();
+  return description;
+}
+
+IndexState FromMessage(v1::IndexStatus status) {
+  switch (status) {
+    case v1::INDEX_STATUS_CREATING:
+      return IndexState::kCreating;
+    case v1::INDEX_STATUS_UPDATING:
+      return IndexState::kUpdating;
+    case v1::INDEX_STATUS_DELETING:
+      return IndexState::kDeleting;
+    case v1::INDEX_STATUS_ACTIVE:
+      return IndexState::kActive;
+    default:
+      return IndexState::kUnknown;
+  }
+}
+
+IndexProgress FromMessage(const v1::IndexProgress& message) {
+  IndexProgress progress;
+  progress.changes_behind = message.changes_behind();
+  progress.time_behind = absl::Seconds(message.time_behind().seconds()) +
+                         absl::Nanoseconds(message.time_behind().nanos());
+  if (message.has_backfill_fraction()) {
+    progress.backfill_fraction = message.backfill_fraction();
+  }
+  progress.items_skipped = message.items_skipped();
+  return progress;
+}
+
+GlobalIndexDescription ReadGlobalIndex(
+    const v1::TableDescription& table,
+    const v1::GlobalSecondaryIndexDescription& message) {
+  GlobalIndexDescription description;
+  GlobalIndex& index = description.index;
+  index.name = message.index_name();
+  for (const v1::KeySchemaElement& element : message.key_schema()) {
+    auto& part =
+        element.key_type() == v1::KEY_TYPE_HASH ? index.partition : index.sort;
+    part.push_back(
+        {element.attribute_name(), TypeOf(table, element.attribute_name())});
+  }
+  index.projection = FromMessage(message.projection().projection_type());
+  index.included.assign(message.projection().non_key_attributes().begin(),
+                        message.projection().non_key_attributes().end());
+  description.state = FromMessage(message.index_status());
+  description.item_count = message.item_count();
+  description.size_bytes = message.index_size_bytes();
+  if (message.has_progress()) {
+    description.progress = FromMessage(message.progress());
+  }
   return description;
 }
 
@@ -182,6 +255,9 @@ TableDescription FromMessage(const v1::TableDescription& message) {
   table.deletion_protection = message.deletion_protection_enabled();
   for (const auto& index : message.local_secondary_indexes()) {
     table.local_indexes.push_back(ReadLocalIndex(message, index));
+  }
+  for (const auto& index : message.global_secondary_indexes()) {
+    table.global_indexes.push_back(ReadGlobalIndex(message, index));
   }
   return table;
 }
@@ -255,6 +331,9 @@ std::string Encode(const CreateTableRequest& request) {
   for (const LocalIndex& index : request.local_indexes) {
     AddLocalIndex(index, request.key.partition.name, &message);
   }
+  for (const GlobalIndex& index : request.global_indexes) {
+    SetGlobalIndex(index, &message, message.add_global_secondary_indexes());
+  }
   AddTags(request.tags, &message);
   if (request.deletion_protection) {
     message.set_deletion_protection_enabled(true);
@@ -271,6 +350,19 @@ std::string Encode(const UpdateTableRequest& request) {
   message.set_table_name(request.table);
   if (request.deletion_protection.has_value()) {
     message.set_deletion_protection_enabled(*request.deletion_protection);
+  }
+  for (const GlobalIndex& index : request.create_indexes) {
+    SetGlobalIndex(
+        index, &message,
+        message.add_global_secondary_index_updates()->mutable_create());
+  }
+  for (const std::string& name : request.delete_indexes) {
+    message.add_global_secondary_index_updates()
+        ->mutable_delete_()
+        ->set_index_name(name);
+  }
+  if (!message.global_secondary_index_updates().empty()) {
+    message.set_allow_several_index_changes(true);
   }
   return message.SerializeAsString();
 }
@@ -389,6 +481,22 @@ absl::string_view NameOf(TableState state) {
     case TableState::kActive:
       return "ACTIVE";
     case TableState::kUnknown:
+      break;
+  }
+  return "UNKNOWN";
+}
+
+absl::string_view NameOf(IndexState state) {
+  switch (state) {
+    case IndexState::kCreating:
+      return "CREATING";
+    case IndexState::kUpdating:
+      return "UPDATING";
+    case IndexState::kDeleting:
+      return "DELETING";
+    case IndexState::kActive:
+      return "ACTIVE";
+    case IndexState::kUnknown:
       break;
   }
   return "UNKNOWN";

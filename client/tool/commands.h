@@ -34,12 +34,20 @@ struct CreateOptions {
   bool deletion_protection = false;
   bool if_missing = false;
   std::vector<std::string> local_indexes = {};  // "name=key", see main.cc
+  std::vector<std::string> indexes = {};        // "name=key/sort", likewise
   std::vector<std::string> tags = {};           // "key=value"
+};
+
+struct UpdateTableOptions {
+  std::string table = {};
+  std::vector<std::string> add_indexes = {};   // as CreateOptions::indexes
+  std::vector<std::string> drop_indexes = {};  // names
 };
 
 int ListTables(Session& session);
 int CreateTable(Session& session, const CreateOptions& options);
 int DescribeTable(Session& session, const std::string& table);
+int UpdateTable(Session& session, const UpdateTableOptions& options);
 int DeleteTable(Session& session, const std::string& table);
 int ListTags(Session& session, const std::string& table);
 int Tag(Session& session, const std::string& table,

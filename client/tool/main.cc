@@ -32,6 +32,11 @@ Items are plain JSON; with --json typed they are DynamoDB's JSON
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 no connection.)";
 
+constexpr char kIndexHelp[] =
+    "another key for all items: NAME=KEY,KEY/SORT,SORT (up to four of each, no "
+    "/ without a sort key), and =keys or =a,b for what it holds beside keys "
+    "(default: all)";
+
 // Everything the command line can say.
 struct CommandLine {
   std::string address = "localhost:8001";
@@ -43,6 +48,7 @@ struct CommandLine {
   std::string table;
   std::vector<std::string> tags;
   CreateOptions create;
+  UpdateTableOptions update_table;
   WriteOptions put, erase;
   UpdateOptions update;
   GetOptions get;
@@ -128,6 +134,7 @@ void AddTables(CLI::App& app, CommandLine& line) {
   create->add_option("--local-index", line.create.local_indexes,
                      "second order: NAME=KEY, NAME=KEY=keys or NAME=KEY=a,b "
                      "(what it holds beside keys; default: all)");
+  create->add_option("--index", line.create.indexes, kIndexHelp);
   create->add_option("--tag", line.create.tags, "KEY=VALUE");
   create->add_flag("--deletion-protection", line.create.deletion_protection,
                    "refuse to delete it");
@@ -144,6 +151,18 @@ void AddTables(CLI::App& app, CommandLine& line) {
   describe->callback([&line] {
     line.run = [&line](Session& session) {
       return DescribeTable(session, line.table);
+    };
+  });
+
+  CLI::App* update =
+      tables->add_subcommand("update", "Add and drop global indexes");
+  update->add_option("table", line.update_table.table, "name")->required();
+  update->add_option("--add-index", line.update_table.add_indexes, kIndexHelp);
+  update->add_option("--drop-index", line.update_table.drop_indexes,
+                     "name of an index");
+  update->callback([&line] {
+    line.run = [&line](Session& session) {
+      return UpdateTable(session, line.update_table);
     };
   });
 

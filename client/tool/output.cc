@@ -9,6 +9,9 @@
 #include <iostream>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "absl/time/time.h"
 #include "base/check.h"
 #include "client/client.h"
 #include "client/tool/text_table.h"
@@ -28,6 +31,40 @@ bool WantsColour(int file) {
 
 std::string Describe(const KeyAttribute& attribute) {
   return absl::StrCat(attribute.name, " (", model::NameOf(attribute.type), ")");
+}
+
+std::string Describe(const std::vector<KeyAttribute>& attributes) {
+  return absl::StrJoin(attributes, ", ",
+                       [](std::string* out, const KeyAttribute& each) {
+                         absl::StrAppend(out, Describe(each));
+                       });
+}
+
+using Fields = std::vector<std::pair<std::string, Value>>;
+
+void AddFields(const GlobalIndexDescription& described, Fields* fields) {
+  const GlobalIndex& index = described.index;
+  const std::string name = absl::StrCat("index ", index.name);
+  const auto add = [&](absl::string_view what, Value value) {
+    fields->push_back({absl::StrCat(name, " ", what), std::move(value)});
+  };
+  std::string key = Describe(index.partition);
+  if (!index.sort.empty()) {
+    absl::StrAppend(&key, " / ", Describe(index.sort));
+  }
+  fields->push_back({name, std::move(key)});
+  add("state", std::string(NameOf(described.state)));
+  add("entries", described.item_count);
+  add("bytes", described.size_bytes);
+  if (!described.progress.has_value()) return;
+  const IndexProgress& progress = *described.progress;
+  add("changes behind", progress.changes_behind);
+  add("ms behind", absl::ToInt64Milliseconds(progress.time_behind));
+  if (progress.backfill_fraction.has_value()) {
+    add("filled",
+        absl::StrFormat("%.1f %%", 100 * *progress.backfill_fraction));
+  }
+  if (progress.items_skipped > 0) add("skipped", progress.items_skipped);
 }
 
 int ExitCodeOf(const absl::Status& status) {
@@ -133,10 +170,9 @@ void Output::PrintTags(const Tags& tags) {
 }
 
 void Output::PrintTable(const TableDescription& table) {
-  std::vector<std::pair<std::string, Value>> fields = {
-      {"name", table.name},
-      {"state", std::string(NameOf(table.state))},
-      {"partition_key", Describe(table.key.partition)}};
+  Fields fields = {{"name", table.name},
+                   {"state", std::string(NameOf(table.state))},
+                   {"partition_key", Describe(table.key.partition)}};
   if (table.key.sort.has_value()) {
     fields.push_back({"sort_key", Describe(*table.key.sort)});
   }
@@ -145,6 +181,9 @@ void Output::PrintTable(const TableDescription& table) {
                       Describe(each.index.sort)});
     fields.push_back({absl::StrCat("local_index ", each.index.name, " entries"),
                       each.item_count});
+  }
+  for (const GlobalIndexDescription& each : table.global_indexes) {
+    AddFields(each, &fields);
   }
   fields.insert(fields.end(),
                 {{"items", table.item_count},

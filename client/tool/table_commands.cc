@@ -35,24 +35,71 @@ absl::StatusOr<KeyAttribute> ParseKeyAttribute(const std::string& text) {
   return attribute;
 }
 
-// "name=key", "name=key=keys" or "name=key=a,b"; a key as for the table's.
-absl::StatusOr<LocalIndex> ParseLocalIndex(const std::string& text) {
-  const std::vector<std::string> parts = absl::StrSplit(text, '=');
-  if (parts.size() < 2 || parts.size() > 3) {
-    return model::ValidationError(
-        absl::StrCat("\"", text, "\" is no index, as in ",
-                     "--local-index by-score=score:N"));
+// "name=key", "name=key=keys" or "name=key=a,b" cut at "=". `example` is for
+// the error.
+absl::StatusOr<std::vector<std::string>> SplitIndex(const std::string& text,
+                                                    absl::string_view example) {
+  std::vector<std::string> parts = absl::StrSplit(text, '=');
+  if (parts.size() == 2 || parts.size() == 3) return parts;
+  return model::ValidationError(
+      absl::StrCat("\"", text, "\" is no index, as in ", example));
+}
+
+// What the third part says, if there is one.
+template <typename Index>
+void SetProjection(const std::vector<std::string>& parts, Index* index) {
+  if (parts.size() == 2) return;
+  if (parts[2] == "keys") {
+    index->projection = IndexProjection::kKeysOnly;
+  } else {
+    index->projection = IndexProjection::kInclude;
+    index->included = absl::StrSplit(parts[2], ',');
   }
+}
+
+// A key as for the table's.
+absl::StatusOr<LocalIndex> ParseLocalIndex(const std::string& text) {
+  ASSIGN_OR_RETURN(const std::vector<std::string> parts,
+                   SplitIndex(text, "--local-index by-score=score:N"));
   LocalIndex index{.name = parts[0]};
   ASSIGN_OR_RETURN(index.sort, ParseKeyAttribute(parts[1]));
-  if (parts.size() == 2) return index;
-  if (parts[2] == "keys") {
-    index.projection = LocalIndex::Projection::kKeysOnly;
-  } else {
-    index.projection = LocalIndex::Projection::kInclude;
-    index.included = absl::StrSplit(parts[2], ',');
-  }
+  SetProjection(parts, &index);
   return index;
+}
+
+absl::StatusOr<std::vector<KeyAttribute>> ParseKeyAttributes(
+    const std::string& text) {
+  std::vector<KeyAttribute> attributes;
+  for (const auto& each : absl::StrSplit(text, ',')) {
+    ASSIGN_OR_RETURN(attributes.emplace_back(),
+                     ParseKeyAttribute(std::string(each)));
+  }
+  return attributes;
+}
+
+// A key of several attributes, in front of and behind a slash.
+absl::StatusOr<GlobalIndex> ParseGlobalIndex(const std::string& text) {
+  ASSIGN_OR_RETURN(const std::vector<std::string> parts,
+                   SplitIndex(text, "by-zone=country,zone/population:N"));
+  GlobalIndex index{.name = parts[0]};
+  const size_t slash = parts[1].find('/');
+  ASSIGN_OR_RETURN(index.partition,
+                   ParseKeyAttributes(parts[1].substr(0, slash)));
+  if (slash != std::string::npos) {
+    ASSIGN_OR_RETURN(index.sort,
+                     ParseKeyAttributes(parts[1].substr(slash + 1)));
+  }
+  SetProjection(parts, &index);
+  return index;
+}
+
+absl::StatusOr<std::vector<GlobalIndex>> ParseGlobalIndexes(
+    const std::vector<std::string>& texts) {
+  std::vector<GlobalIndex> indexes;
+  for (const std::string& text : texts) {
+    ASSIGN_OR_RETURN(indexes.emplace_back(), ParseGlobalIndex(text));
+  }
+  return indexes;
 }
 
 absl::StatusOr<Tags> ParseTags(const std::vector<std::string>& texts) {
@@ -100,6 +147,7 @@ absl::StatusOr<CreateTableRequest> ToRequest(const CreateOptions& options) {
     ASSIGN_OR_RETURN(LocalIndex index, ParseLocalIndex(text));
     request.local_indexes.push_back(std::move(index));
   }
+  ASSIGN_OR_RETURN(request.global_indexes, ParseGlobalIndexes(options.indexes));
   ASSIGN_OR_RETURN(request.tags, ParseTags(options.tags));
   return request;
 }
@@ -136,6 +184,18 @@ int DescribeTable(Session& session, const std::string& table) {
   const auto description = session.client.DescribeTable({.table = table});
   if (!description.ok()) return session.output.Fail(description.status());
   session.output.PrintTable(*description);
+  return kDone;
+}
+
+int UpdateTable(Session& session, const UpdateTableOptions& options) {
+  UpdateTableRequest request{.table = options.table,
+                             .delete_indexes = options.drop_indexes};
+  const auto created = ParseGlobalIndexes(options.add_indexes);
+  if (!created.ok()) return session.output.Misused(created.status());
+  request.create_indexes = *created;
+  const auto table = session.client.UpdateTable(request);
+  if (!table.ok()) return session.output.Fail(table.status());
+  session.output.PrintTable(*table);
   return kDone;
 }
 

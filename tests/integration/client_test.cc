@@ -126,6 +126,42 @@ TEST_P(ClientNodeTest, Example) {
             std::nullopt);
 }
 
+TEST_P(ClientNodeTest, GlobalIndexesComeAndGo) {
+  const auto table = client_->CreateTable(
+      {.table = "cities",
+       .key = {.partition = {.name = "country"},
+               .sort = KeyAttribute{.name = "name"}},
+       .global_indexes = {{.name = "by-name", .partition = {{"name"}}}}});
+  ASSERT_TRUE(table.ok()) << table.status();
+  ASSERT_EQ(table->global_indexes.size(), 1u);
+  const auto changed = client_->UpdateTable(
+      {.table = "cities",
+       .create_indexes = {{.name = "by-zone",
+                           .partition = {{"country"}, {"zone"}},
+                           .sort = {{"people", ScalarType::kNumber}},
+                           .projection = IndexProjection::kInclude,
+                           .included = {"mayor"}},
+                          {.name = "by-people",
+                           .partition = {{"people", ScalarType::kNumber}},
+                           .projection = IndexProjection::kKeysOnly}},
+       .delete_indexes = {"by-name"}});
+  ASSERT_TRUE(changed.ok()) << changed.status();
+  const auto described = client_->DescribeTable({.table = "cities"});
+  ASSERT_TRUE(described.ok()) << described.status();
+  ASSERT_EQ(described->global_indexes.size(), 2u);
+  const GlobalIndex& by_zone = described->global_indexes[0].index;
+  EXPECT_EQ(by_zone.name, "by-zone");
+  ASSERT_EQ(by_zone.partition.size(), 2u);
+  EXPECT_EQ(by_zone.partition[1].name, "zone");
+  ASSERT_EQ(by_zone.sort.size(), 1u);
+  EXPECT_EQ(by_zone.sort[0].type, ScalarType::kNumber);
+  EXPECT_EQ(by_zone.projection, IndexProjection::kInclude);
+  EXPECT_THAT(by_zone.included, ElementsAre("mayor"));
+  EXPECT_EQ(described->global_indexes[1].index.projection,
+            IndexProjection::kKeysOnly);
+  EXPECT_NE(described->global_indexes[1].state, IndexState::kUnknown);
+}
+
 TEST_P(ClientNodeTest, LocalIndexesOrderItemsAnew) {
   const auto table = client_->CreateTable(
       {.table = "cities",

@@ -325,6 +325,75 @@ TEST_F(CommandTest, TablesAreMadeWithLocalIndexesAndTags) {
   EXPECT_EQ(code_, kWrongUsage);
 }
 
+TEST_F(CommandTest, GlobalIndexesAreMadeAddedAndDropped) {
+  const auto describe = [](const std::vector<GlobalIndex>& indexes) {
+    TableDescription table{.name = "t", .key = {.partition = {.name = "k"}}};
+    for (const GlobalIndex& index : indexes) {
+      table.global_indexes.push_back(
+          {.index = index,
+           .state = IndexState::kCreating,
+           .item_count = 7,
+           .progress = IndexProgress{.changes_behind = 5,
+                                     .time_behind = absl::Milliseconds(12),
+                                     .backfill_fraction = 0.25}});
+    }
+    return table;
+  };
+  CreateTableRequest made;
+  mock_->On<CreateTableRequest>([&](const CreateTableRequest& request)
+                                    -> absl::StatusOr<TableDescription> {
+    made = request;
+    return describe(request.global_indexes);
+  });
+  const std::string out = Print([](Session& session) {
+    return CreateTable(session, {.table = "t",
+                                 .key = "k",
+                                 .indexes = {"by-a=a:N", "by-b=b,c/k,d:N=x,y",
+                                             "by-c=c=keys"}});
+  });
+  EXPECT_EQ(code_, kDone);
+  ASSERT_EQ(made.global_indexes.size(), 3u);
+  EXPECT_EQ(made.global_indexes[0].partition[0].type, ScalarType::kNumber);
+  const GlobalIndex& by_b = made.global_indexes[1];
+  ASSERT_EQ(by_b.partition.size(), 2u);
+  EXPECT_EQ(by_b.partition[1].name, "c");
+  ASSERT_EQ(by_b.sort.size(), 2u);
+  EXPECT_EQ(by_b.sort[1].name, "d");
+  EXPECT_EQ(by_b.sort[1].type, ScalarType::kNumber);
+  EXPECT_THAT(by_b.included, ElementsAre("x", "y"));
+  EXPECT_EQ(made.global_indexes[2].projection, IndexProjection::kKeysOnly);
+  EXPECT_THAT(
+      out, HasSubstr(R"x("index by-b":"b (S), c (S) / k (S), d (N)",)x"
+                     R"("index by-b state":"CREATING","index by-b entries":7,)"
+                     R"("index by-b bytes":0,"index by-b changes behind":5,)"
+                     R"("index by-b ms behind":12,)"
+                     R"("index by-b filled":"25.0 %")"));
+
+  UpdateTableRequest changed;
+  mock_->On<UpdateTableRequest>([&](const UpdateTableRequest& request)
+                                    -> absl::StatusOr<TableDescription> {
+    changed = request;
+    return describe(request.create_indexes);
+  });
+  Print([](Session& session) {
+    return UpdateTable(session, {.table = "t",
+                                 .add_indexes = {"by-e=e"},
+                                 .drop_indexes = {"by-a", "by-b"}});
+  });
+  EXPECT_EQ(code_, kDone);
+  ASSERT_EQ(changed.create_indexes.size(), 1u);
+  EXPECT_EQ(changed.create_indexes[0].partition[0].name, "e");
+  EXPECT_TRUE(changed.create_indexes[0].sort.empty());
+  EXPECT_THAT(changed.delete_indexes, ElementsAre("by-a", "by-b"));
+
+  for (const char* wrong : {"by-a", "by-a=", "by-a=a:X", "by-a=a,,b"}) {
+    Print([&](Session& session) {
+      return UpdateTable(session, {.table = "t", .add_indexes = {wrong}});
+    });
+    EXPECT_EQ(code_, kWrongUsage) << wrong;
+  }
+}
+
 TEST_F(CommandTest, TagsAreListedGivenAndTakenAway) {
   mock_->On<DescribeTableRequest>(
       [](const DescribeTableRequest&) -> absl::StatusOr<TableDescription> {
