@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // kill -9 at a random moment while tables come and go, again and again on one
-// directory. After each kill: every acknowledged table is there with its rows,
-// no deleted one is, none is there in part, and no partition is left over.
+// directory. After each kill: every acknowledged table is there with its rows
+// and global indexes, no deleted one is, none is there in part, and no partition
+// is left over.
 #include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <map>
 #include <set>
@@ -32,7 +34,8 @@ namespace {
 struct TableBelief {
   bool may_exist = false;
   bool may_be_absent = true;
-  bool is_filled = false;  // if it exists
+  bool is_filled = false;               // if it exists
+  std::set<std::string> may_have = {};  // global indexes, likewise
 };
 
 class TableKill9Test : public ::testing::Test {
@@ -63,17 +66,21 @@ class TableKill9Test : public ::testing::Test {
     for (absl::string_view line :
          absl::StrSplit(absl::string_view(*content).substr(journal_read_), '\n',
                         absl::SkipEmpty())) {
-      Believe(TableNote{line[0]}, std::string(line.substr(1)));
+      const size_t end = std::min(line.find(' '), line.size());
+      Believe(TableNote{line[0]}, std::string(line.substr(1, end - 1)),
+              std::string(line.substr(end)));
     }
     journal_read_ = content->size();
   }
 
-  void Believe(TableNote note, const std::string& name) {
+  void Believe(TableNote note, const std::string& name,
+               const std::string& indexes) {
     TableBelief& belief = beliefs_[name];
     switch (note) {
       case TableNote::kWillCreate:  // it was absent, whatever we thought
         ASSERT_TRUE(belief.may_be_absent) << name;
-        belief = {.may_exist = true, .may_be_absent = true};
+        belief = {
+            .may_exist = true, .may_be_absent = true, .may_have = {indexes}};
         break;
       case TableNote::kCreated:
         belief.may_be_absent = false;
@@ -81,6 +88,14 @@ class TableKill9Test : public ::testing::Test {
         break;
       case TableNote::kFilled:
         belief.is_filled = true;
+        break;
+      case TableNote::kWillChange:
+        ASSERT_TRUE(belief.may_exist) << name;
+        belief.may_have.insert(indexes);
+        break;
+      case TableNote::kChanged:
+        belief.may_have = {indexes};
+        ++acknowledged_;
         break;
       case TableNote::kWillDelete:
         ASSERT_TRUE(belief.may_exist) << name;
@@ -115,8 +130,16 @@ class TableKill9Test : public ::testing::Test {
       if (belief.is_filled) {
         ASSERT_EQ(counts->items, static_cast<uint64_t>(kLifeRows)) << name;
       }
+      const std::string indexes = GlobalIndexesOf(*table);
+      ASSERT_TRUE(belief.may_have.contains(indexes)) << name << indexes;
+      belief.may_have = {indexes};
       for (const auto& partition : table->partitions) {
         expected.insert(partition.id.value());
+      }
+      for (const auto& index : table->global_indexes) {
+        for (const auto& partition : index.partitions) {
+          expected.insert(partition.id.value());
+        }
       }
     }
     std::set<uint64_t> found;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What table_worker and table_kill9_test agree on: the tables that come and go,
-// their rows, and the notes of the journal (a letter and a name, one a line).
+// their rows, their global indexes, and the notes of the journal, one a line: a
+// letter, a table's name, and the names of the global indexes it is to have.
 #pragma once
 
 #include <memory>
@@ -26,6 +27,8 @@ enum class TableNote : char {
   kWillCreate = 'c',
   kCreated = 'C',
   kFilled = 'F',  // with kLifeRows rows
+  kWillChange = 'x',
+  kChanged = 'X',
   kWillDelete = 'd',
   kDeleted = 'D',
 };
@@ -37,6 +40,15 @@ inline std::string TableOfLife(uint64_t number) {
 // Every other one has local indexes.
 inline int IndexesOfLife(absl::string_view table) {
   return (table.back() - '0') % 2 == 0 ? 0 : 2;
+}
+
+// The names of its global indexes, each behind a space.
+inline std::string GlobalIndexesOf(const cluster::Table& table) {
+  std::string names;
+  for (const auto& index : table.global_indexes) {
+    absl::StrAppend(&names, " ", index.schema->name());
+  }
+  return names;
 }
 
 // Spread over the hashes.

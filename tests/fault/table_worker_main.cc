@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The process that table_kill9_test kills: makes, fills and deletes tables as
-// fast as it can, and notes in a journal what it intends and what was
+// The process that table_kill9_test kills: makes, fills, changes and deletes
+// tables as fast as it can, and notes in a journal what it intends and what was
 // acknowledged.
 //
 //   table_worker DATA_DIRECTORY JOURNAL SEED
@@ -11,6 +11,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -33,21 +35,62 @@ class Worker {
 
   absl::Status Step() {
     const std::string name = TableOfLife(random_.Below(kLifeTables));
-    return host_->FindTable(name) == nullptr ? Create(name) : Delete(name);
+    const cluster::TablePtr table = host_->FindTable(name);
+    if (table == nullptr) return Create(name);
+    return random_.OneIn(2) ? Change(*table) : Delete(name);
   }
 
  private:
   absl::Status Create(const std::string& name) {
-    Note(TableNote::kWillCreate, name);
-    ASSIGN_OR_RETURN(
-        const cluster::TablePtr table,
-        host_->CreateTable(TableDefinition(name, true, IndexesOfLife(name))));
-    Note(TableNote::kCreated, name);
+    storage::v1::TableRecord definition =
+        TableDefinition(name, true, IndexesOfLife(name));
+    std::string indexes;
+    for (uint64_t i = random_.Below(3); i > 0; --i) {
+      AddGlobalIndex(NewIndex(&indexes), {"sk"}, &definition);
+    }
+    Note(TableNote::kWillCreate, name + indexes);
+    ASSIGN_OR_RETURN(const cluster::TablePtr table,
+                     host_->CreateTable(std::move(definition)));
+    Note(TableNote::kCreated, name + indexes);
     for (int row = 0; row < kLifeRows; ++row) {
       RETURN_IF_ERROR(PutRow(*table, row));
     }
     Note(TableNote::kFilled, name);
     return absl::OkStatus();
+  }
+
+  // Drops some of its global indexes and adds others.
+  absl::Status Change(const cluster::Table& table) {
+    std::string indexes;
+    std::vector<std::string> dropped, added;
+    for (const auto& index : table.global_indexes) {
+      if (random_.OneIn(3)) {
+        dropped.push_back(index.schema->name());
+      } else {
+        absl::StrAppend(&indexes, " ", index.schema->name());
+      }
+    }
+    for (uint64_t i = random_.Below(3); i > 0; --i) {
+      added.push_back(NewIndex(&indexes));
+    }
+    Note(TableNote::kWillChange, table.name + indexes);
+    const auto change = [&](storage::v1::TableRecord& record) {
+      for (const std::string& index : dropped) DropGlobalIndex(index, &record);
+      for (const std::string& index : added) {
+        AddGlobalIndex(index, {"sk"}, &record);
+      }
+      return absl::OkStatus();
+    };
+    RETURN_IF_ERROR(host_->UpdateTable(table.name, change).status());
+    Note(TableNote::kChanged, table.name + indexes);
+    return absl::OkStatus();
+  }
+
+  // A name that no index had. Appends it to `indexes`.
+  std::string NewIndex(std::string* indexes) {
+    const std::string name = absl::StrCat("global-", random_.Next());
+    absl::StrAppend(indexes, " ", name);
+    return name;
   }
 
   // And its entries in the local indexes.
