@@ -100,6 +100,7 @@ class PartitionHost {
   // Null if there is no such table.
   TablePtr FindTable(absl::string_view name) const;
   std::shared_ptr<const PartitionMap> map() const;
+  Clock* clock() const { return options_.clock; }
   // Of the placement hash (storage::PlacementHash).
   uint64_t hash_seed() const;
 

@@ -77,6 +77,8 @@ struct Table {
   std::vector<model::LocalIndex> local_indexes = {};
   // In the order they were made.
   std::vector<GlobalIndex> global_indexes = {};
+  // The attributes in the keys of all of them, sorted.
+  std::vector<std::string> index_key_attributes = {};
   // Grows with each change of the global indexes; 0: never had one.
   uint64_t schema_version = 0;
   std::vector<TablePartition> partitions;

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -185,6 +186,16 @@ absl::StatusOr<std::vector<GlobalIndex>> GlobalIndexesOf(
   return indexes;
 }
 
+std::vector<std::string> KeyAttributesOf(
+    const std::vector<GlobalIndex>& indexes) {
+  std::set<std::string> names;
+  for (const GlobalIndex& index : indexes) {
+    names.insert(index.schema->key_attributes().begin(),
+                 index.schema->key_attributes().end());
+  }
+  return {names.begin(), names.end()};
+}
+
 // `old` with what the table asks for now; null if that is nothing.
 std::shared_ptr<ThroughputMeter> MeterOf(const TableRecord& table, Clock* clock,
                                          std::shared_ptr<ThroughputMeter> old) {
@@ -230,6 +241,7 @@ absl::StatusOr<TablePtr> MakeTable(const CatalogTable& entry, const Table* old,
                    LocalIndexesOf(entry.table, table->key));
   ASSIGN_OR_RETURN(table->global_indexes,
                    GlobalIndexesOf(entry, table->key, old));
+  table->index_key_attributes = KeyAttributesOf(table->global_indexes);
   table->schema_version = entry.table.schema_version();
   table->partitions = PartitionsOf(entry.partitions);
   table->record = std::make_shared<TableRecord>(entry.table);

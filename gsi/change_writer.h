@@ -17,7 +17,7 @@ namespace pallet::gsi {
 // `seq` is that of the change: context.change_seq() before the item was put or
 // deleted. `old_item` is what it was, canonical; empty if it was not there.
 // `key_attributes` are those in the key of any index, sorted.
-// REQUIRES: the item's row has been put or deleted by `context`.
+// REQUIRES: `context` is the decision that puts or deletes the item.
 void RecordChange(storage::PartitionId lineage, storage::ChangeSeq seq,
                   absl::Time time, absl::string_view row_key,
                   absl::string_view old_item,

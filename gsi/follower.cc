@@ -33,10 +33,11 @@ void Move(ChangeSeq seq, Channel* channel) {
 Follower::Follower(const Source& source, Options options)
     : source_(source), options_(std::move(options)), backfill_(source) {}
 
-void Follower::SetTable(TopologyPtr table) {
+absl::Status Follower::SetTable(TopologyPtr table) {
   absl::MutexLock lock(&run_);
   table_ = std::move(table);
   begun_ = false;
+  return Begin();
 }
 
 absl::Duration Follower::Run() {

@@ -62,8 +62,9 @@ class Follower {
 
   const Source& source() const { return source_; }
 
-  // Waits for the step that is under way.
-  void SetTable(TopologyPtr table) ABSL_LOCKS_EXCLUDED(run_);
+  // Waits for the step that is under way. The partition keeps changes for all
+  // indexes of the table on OK; after an error the next step tries again.
+  absl::Status SetTable(TopologyPtr table) ABSL_LOCKS_EXCLUDED(run_);
 
   // One step. When the next one is wanted, at the latest: zero if there is more
   // to do, infinite if something must happen first.

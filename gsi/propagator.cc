@@ -27,13 +27,13 @@ void Propagator::Stop() {
   }
   for (Thread& thread : threads_) thread.Join();
   for (Waiter& waiter : waiters) {
-    waiter.done(absl::CancelledError("the node is shutting down"));
+    waiter.done(absl::UnavailableError("the node is shutting down"));
   }
 }
 
 // --- Tables ---
 
-void Propagator::SetTable(const TopologyPtr& table) {
+absl::Status Propagator::SetTable(const TopologyPtr& table) {
   std::vector<EntryPtr> entries;
   {
     absl::MutexLock lock(&mutex_);
@@ -53,9 +53,13 @@ void Propagator::SetTable(const TopologyPtr& table) {
     }
   }
   // Waits for steps: not under the lock that they take at their end.
-  for (const EntryPtr& entry : entries) entry->follower->SetTable(table);
+  absl::Status result;
+  for (const EntryPtr& entry : entries) {
+    result.Update(entry->follower->SetTable(table));
+  }
   absl::MutexLock lock(&mutex_);
   for (const EntryPtr& entry : entries) Schedule(*entry);
+  return result;
 }
 
 void Propagator::RemoveTable(uint64_t table) {
@@ -116,7 +120,7 @@ Propagator::EntryPtr Propagator::NextDue(absl::Duration* wait) {
   }
   *wait = absl::InfiniteDuration();
   for (const Waiter& waiter : waiters_) {
-    *wait = std::min(*wait, waiter.deadline - options_.clock->Now());
+    *wait = std::min(*wait, waiter.deadline - now);
   }
   if (first == nullptr) return nullptr;
   if (first->due <= now) return first;
@@ -185,6 +189,14 @@ bool Propagator::IsReached(const Goal& goal) const {
   return cursor.has_value() && *cursor >= goal.seq;
 }
 
+std::optional<storage::ChangeSeq> Propagator::CursorOf(
+    storage::PartitionId lineage, storage::PartitionId target) const {
+  absl::MutexLock lock(&mutex_);
+  const auto at = entries_.find(lineage);
+  if (at == entries_.end()) return std::nullopt;
+  return at->second->follower->CursorOf(target);
+}
+
 bool Propagator::AreReached(const Waiter& waiter) const {
   return std::all_of(waiter.goals.begin(), waiter.goals.end(),
                      [this](const Goal& goal) ABSL_EXCLUSIVE_LOCKS_REQUIRED(
@@ -194,7 +206,7 @@ bool Propagator::AreReached(const Waiter& waiter) const {
 std::vector<Propagator::Answer> Propagator::TakeAnswers() {
   std::vector<Answer> answers;
   if (waiters_.empty()) return answers;
-  const absl::Time now = options_.clock->Now();
+  const absl::Duration now = options_.clock->Monotonic();
   for (auto at = waiters_.begin(); at != waiters_.end();) {
     if (AreReached(*at)) {
       answers.push_back({std::move(at->done), absl::OkStatus()});
@@ -211,7 +223,7 @@ std::vector<Propagator::Answer> Propagator::TakeAnswers() {
   return answers;
 }
 
-void Propagator::Await(std::vector<Goal> goals, absl::Time deadline,
+void Propagator::Await(std::vector<Goal> goals, absl::Duration deadline,
                        absl::AnyInvocable<void(absl::Status)> done) {
   Waiter waiter{std::move(goals), deadline, std::move(done)};
   bool stopping = false;
@@ -229,7 +241,7 @@ void Propagator::Await(std::vector<Goal> goals, absl::Time deadline,
       return;
     }
   }
-  waiter.done(stopping ? absl::CancelledError("the node is shutting down")
+  waiter.done(stopping ? absl::UnavailableError("the node is shutting down")
                        : absl::OkStatus());
 }
 

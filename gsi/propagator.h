@@ -17,6 +17,7 @@
 #include <list>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -64,12 +65,13 @@ class Propagator final : public storage::ChangeListener {
   // REQUIRES: no store calls OnChanges any more.
   ~Propagator() override { Stop(); }
 
-  // Ends the threads; those who wait are told kCancelled. Nothing is propagated
+  // Ends the threads; those who wait are told kUnavailable. Nothing is propagated
   // any more.
   void Stop() ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // A table that is new or has changed. Its partitions must be the same.
-  void SetTable(const TopologyPtr& table) ABSL_LOCKS_EXCLUDED(mutex_);
+  // A table that is new or has changed; its sources stay the same. On OK its
+  // partitions keep changes for all its indexes; an error is tried again.
+  absl::Status SetTable(const TopologyPtr& table) ABSL_LOCKS_EXCLUDED(mutex_);
   // Waits for the steps that are under way. REQUIRES: not called by on_filled.
   void RemoveTable(uint64_t table) ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -93,10 +95,16 @@ class Propagator final : public storage::ChangeListener {
     storage::ChangeSeq seq;
   };
   // Calls `done` once: OK when all goals are reached (at once if they are),
-  // kDeadlineExceeded if they are not in time, kCancelled if the propagator
-  // ends. On the caller's thread or one of the propagator's: it must not block.
-  void Await(std::vector<Goal> goals, absl::Time deadline,
+  // kDeadlineExceeded if they are not in time (`deadline` is on the monotonic
+  // clock), kUnavailable if the propagator ends. On the caller's thread or one of
+  // the propagator's: it must not block.
+  void Await(std::vector<Goal> goals, absl::Duration deadline,
              absl::AnyInvocable<void(absl::Status)> done)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // How far a target is; nullopt if nothing brings it that lineage.
+  std::optional<storage::ChangeSeq> CursorOf(storage::PartitionId lineage,
+                                             storage::PartitionId target) const
       ABSL_LOCKS_EXCLUDED(mutex_);
 
   // The index that is furthest behind in that lineage.
@@ -117,7 +125,7 @@ class Propagator final : public storage::ChangeListener {
   };
   struct Waiter {
     std::vector<Goal> goals;
-    absl::Time deadline;
+    absl::Duration deadline;
     absl::AnyInvocable<void(absl::Status)> done;
   };
   using EntryPtr = std::shared_ptr<Entry>;

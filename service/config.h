@@ -78,6 +78,12 @@ struct StoreConfig {
   uint64_t free_disk_reserve = uint64_t{256} << 20;
 };
 
+struct IndexConfig {
+  // Changes of a partition that a global index may lack; then writes of the
+  // partition are refused with a throttling error.
+  uint32_t max_backlog = 10'000'000;
+};
+
 struct LogConfig {
   LogFormat format = LogFormat::kAuto;
   std::string level = "info";  // debug, info, warning or error
@@ -93,6 +99,7 @@ struct ServerConfig {
   PipelineConfig pipeline;
   ReadConfig read;
   StoreConfig store;
+  IndexConfig index;
   LogConfig log;
   absl::Duration drain_timeout = absl::Seconds(30);  // of a graceful stop
 };

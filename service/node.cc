@@ -73,6 +73,9 @@ absl::Status Node::Start() {
   const absl::Duration start = options_.clock->Monotonic();
   ASSIGN_OR_RETURN(host_, cluster::PartitionHost::Open(HostOptions(options_)));
   metrics_.SetStoreSource([this] { return SampleStores(); });
+  indexing_ = std::make_unique<Indexing>(
+      IndexingOptions{host_.get(), options_.clock, options_.logger,
+                      options_.config.index.max_backlog});
   control_ = std::make_unique<Executor>(ControlOptions());
   read_pool_ =
       std::make_unique<Executor>(ReadPoolOptions(options_.config.read));
@@ -80,6 +83,7 @@ absl::Status Node::Start() {
                     .host = host_.get(),
                     .read_pool = read_pool_.get(),
                     .control = control_.get(),
+                    .index_keeper = indexing_.get(),
                     .max_global_indexes = options_.config.max_global_indexes,
                     .endpoint =
                         [this] {
@@ -218,6 +222,8 @@ void Node::Shutdown(absl::Duration patience) {
   }
   stop_watching_.Notify();
   watcher_.Join();
+  // A read that waits for an index would be waited for.
+  if (indexing_ != nullptr) indexing_->Stop();
   // The admin server stays: an operator wants to see a node drain.
   const absl::Duration start = options_.clock->Monotonic();
   if (grpc_ != nullptr) grpc_->Shutdown(patience);

@@ -26,6 +26,7 @@
 #include "service/admin_server.h"
 #include "service/config.h"
 #include "service/grpc_server.h"
+#include "service/indexing.h"
 #include "service/json/json_server.h"
 #include "service/metrics.h"
 #include "service/operation.h"
@@ -83,6 +84,8 @@ class Node {
   // Dies behind the threads that reply to its calls.
   std::unique_ptr<json::JsonServer> json_;
   std::unique_ptr<cluster::PartitionHost> host_;
+  // Its threads and those of the stores use each other.
+  std::unique_ptr<Indexing> indexing_;
   // Their tasks use the host and the operations.
   std::unique_ptr<Executor> control_;
   std::unique_ptr<Executor> read_pool_;

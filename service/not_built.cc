@@ -76,7 +76,7 @@ constexpr MessageRow kBuilt[] = {
     {"GetItemRequest",
      "table_name key attributes_to_get consistent_read "
      "return_consumed_capacity projection_expression "
-     "expression_attribute_names"},
+     "expression_attribute_names freshness"},
     {"PutItemRequest",
      "table_name item expected return_values return_consumed_capacity "
      "return_item_collection_metrics "
@@ -99,20 +99,22 @@ constexpr MessageRow kBuilt[] = {
      "key_conditions query_filter conditional_operator scan_index_forward "
      "exclusive_start_key return_consumed_capacity projection_expression "
      "filter_expression key_condition_expression expression_attribute_names "
-     "expression_attribute_values"},
+     "expression_attribute_values freshness"},
     {"ScanRequest",
      "table_name index_name attributes_to_get limit select scan_filter "
      "conditional_operator exclusive_start_key return_consumed_capacity "
      "total_segments segment projection_expression filter_expression "
      "expression_attribute_names expression_attribute_values "
-     "consistent_read"},
+     "consistent_read freshness"},
+    {"Freshness", "strong positions max_staleness"},
+    {"Duration", "seconds nanos"},
     {"Condition", "attribute_value_list comparison_operator"},
     {"ExpectedAttributeValue",
      "value exists comparison_operator attribute_value_list"},
     {"AttributeValueUpdate", "value action"},
     {"StreamQueryRequest", "query resume_token"},
     {"StreamScanRequest", "scan resume_token"},
-    {"BatchGetItemRequest", "request_items return_consumed_capacity"},
+    {"BatchGetItemRequest", "request_items return_consumed_capacity freshness"},
     {"KeysAndAttributes",
      "keys attributes_to_get consistent_read projection_expression "
      "expression_attribute_names"},

@@ -11,6 +11,7 @@
 #include "cluster/partition_host.h"
 #include "cluster/partition_map.h"
 #include "model/key.h"
+#include "service/index_keeper.h"
 
 namespace pallet::service {
 
@@ -25,8 +26,9 @@ absl::Status TableNotFound(absl::string_view name, absl::string_view message);
 
 class Router {
  public:
-  // `host` outlives this.
-  explicit Router(cluster::PartitionHost* host) : host_(host) {}
+  // Both outlive this; `indexes` may be null.
+  explicit Router(cluster::PartitionHost* host, IndexKeeper* indexes = nullptr)
+      : host_(host), indexes_(indexes) {}
 
   // kResourceNotFound if there is no such table. `name` is no ARN any more.
   absl::StatusOr<cluster::TablePtr> Find(absl::string_view name) const;
@@ -43,6 +45,15 @@ class Router {
   absl::StatusOr<Row> RowOfItem(const cluster::Table& table,
                                 absl::string_view item) const;
 
+  // Whether the table's global indexes take further changes of the partition.
+  absl::Status CheckRoom(const cluster::Table& table,
+                         storage::PartitionId partition) const {
+    if (indexes_ == nullptr || table.global_indexes.empty()) {
+      return absl::OkStatus();
+    }
+    return indexes_->CheckRoom(table, partition);
+  }
+
   uint64_t hash_seed() const { return host_->hash_seed(); }
   cluster::PartitionHost& host() const { return *host_; }
 
@@ -50,6 +61,7 @@ class Router {
   Row RowOf(const cluster::Table& table, const model::Key& key) const;
 
   cluster::PartitionHost* host_;
+  IndexKeeper* indexes_;
 };
 
 }  // namespace pallet::service

@@ -257,6 +257,10 @@ std::vector<Setting> MakeSettings() {
             MEMBER(store.inbox_writes)),
       Bytes("store.inbox_bytes", kLoad, "bytes of writes waiting in a store",
             MEMBER(store.inbox_bytes)),
+      Count("index.max_backlog", kLoad,
+            "changes of a partition a global index may lack; then its writes "
+            "are told to come back",
+            MEMBER(index.max_backlog)),
       Text("log.level", kLog, "LEVEL", "debug, info, warning or error",
            MEMBER(log.level)),
       LogFormatSetting(),

@@ -13,6 +13,7 @@
 #include "pallet/wire/v1/batch.pb.h"
 #include "service/capacity.h"
 #include "service/handlers/batch.h"
+#include "service/handlers/freshness.h"
 #include "service/handlers/handler.h"
 #include "service/handlers/handlers.h"
 #include "service/handlers/item_language.h"
@@ -91,6 +92,7 @@ absl::StatusOr<std::vector<TableReads>> Parse(
   RETURN_IF_ERROR(CheckCounts(request));
   RETURN_IF_ERROR(CheckBatchEnums(request));
   RETURN_IF_ERROR(CheckOneLanguage(request));
+  RETURN_IF_ERROR(FreshnessOf(request.freshness()).status());
   for (TableReads& table : tables) {
     ASSIGN_OR_RETURN(table.language,
                      ParseItemLanguage(LanguageOf(*table.request), cache));

@@ -22,6 +22,7 @@
 #include "service/handlers/handlers.h"
 #include "service/handlers/item_write.h"
 #include "service/item_collections.h"
+#include "service/position.h"
 #include "service/router.h"
 #include "service/throttling.h"
 #include "service/validation.h"
@@ -171,18 +172,24 @@ class BatchWrite : public std::enable_shared_from_this<BatchWrite> {
 
   void Submit(const Router& router, PartitionWrites share,
               const CallContext& context) {
-    if (const absl::Status admitted = Admit(*share.table, UnitKind::kWrite);
-        !admitted.ok()) {
-      return Refused(share, admitted);
+    absl::Status admitted = Admit(*share.table, UnitKind::kWrite);
+    if (admitted.ok()) {
+      admitted = router.CheckRoom(*share.table, share.partition->id);
     }
+    if (!admitted.ok()) return Refused(share, admitted);
     for (ItemChange& change : share.changes) {
       change.reports_units = WantsCapacity(capacity_);
     }
     auto write = std::make_unique<ItemWrite>(
-        share.table, share.partition->id, std::move(share.changes), context,
+        &router.host(), share.table, share.partition->id,
+        std::move(share.changes), context,
         [self = shared_from_this(), table = share.table_name,
+         table_id = share.table->id, lineage = share.partition->id,
          metrics = std::move(share.metrics)](
             const absl::Status& status, const ItemWrite::Outcomes& outcomes) {
+          if (status.ok()) {
+            self->AddPosition({table_id, lineage, outcomes.back().change_seq});
+          }
           self->Written(table, status, outcomes, metrics);
         });
     const absl::Status status =
@@ -191,6 +198,11 @@ class BatchWrite : public std::enable_shared_from_this<BatchWrite> {
   }
 
  private:
+  void AddPosition(const Position& position) {
+    absl::MutexLock lock(&mutex_);
+    response_.add_positions(EncodePosition(position));
+  }
+
   void Written(const std::string& table, const absl::Status& status,
                const ItemWrite::Outcomes& outcomes,
                const std::vector<wire::ItemCollectionMetrics>& metrics) {
@@ -296,7 +308,7 @@ void RegisterBatchWriteItem(const HandlerOptions& options,
                             OperationRegistry* registry) {
   registry->Add("BatchWriteItem",
                 Submitted<wire::BatchWriteItemRequest>(
-                    [router = Router(options.host)](
+                    [router = Router(options.host, options.index_keeper)](
                         const wire::BatchWriteItemRequest& request,
                         const CallContext& context, Reply reply) {
                       const absl::Status status =

@@ -45,16 +45,16 @@ absl::Status DeleteItem(const Router& router, ExpressionCache& cache,
 
 void RegisterDeleteItem(const HandlerOptions& options,
                         OperationRegistry* registry) {
-  registry->Add(
-      "DeleteItem",
-      Submitted<wire::DeleteItemRequest>(
-          [router = Router(options.host), cache = options.expressions](
-              const wire::DeleteItemRequest& request,
-              const CallContext& context, Reply reply) {
-            const absl::Status status =
-                DeleteItem(router, *cache, request, context, &reply);
-            if (!status.ok()) reply(status);
-          }));
+  registry->Add("DeleteItem",
+                Submitted<wire::DeleteItemRequest>(
+                    [router = Router(options.host, options.index_keeper),
+                     cache = options.expressions](
+                        const wire::DeleteItemRequest& request,
+                        const CallContext& context, Reply reply) {
+                      const absl::Status status =
+                          DeleteItem(router, *cache, request, context, &reply);
+                      if (!status.ok()) reply(status);
+                    }));
 }
 
 }  // namespace pallet::service

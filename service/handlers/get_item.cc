@@ -6,6 +6,7 @@
 #include "model/item_codec.h"
 #include "pallet/wire/v1/item.pb.h"
 #include "service/capacity.h"
+#include "service/handlers/freshness.h"
 #include "service/handlers/handler.h"
 #include "service/handlers/handlers.h"
 #include "service/handlers/item_language.h"
@@ -62,6 +63,7 @@ absl::StatusOr<std::string> GetItem(const Router& router,
   ASSIGN_OR_RETURN(const std::string name,
                    TableOfItemRequest(PALLET_OPTIONAL(request, table_name)));
   RETURN_IF_ERROR(Validate(request));
+  RETURN_IF_ERROR(FreshnessOf(request.freshness()).status());
   ASSIGN_OR_RETURN(const ItemLanguage language,
                    ParseItemLanguage(LanguageOf(request), cache));
   ASSIGN_OR_RETURN(const model::CanonicalItem key,

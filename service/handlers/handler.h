@@ -56,6 +56,23 @@ Operation Inline(Handler handler) {
   };
 }
 
+// Runs a decoded call on the executor, or replies that there is no room. The
+// handler outlives the executor's tasks.
+template <typename Call, typename Handler>
+void RunPooled(Executor* executor, const std::shared_ptr<Call>& call,
+               const Handler& handler) {
+  const bool taken = executor->TrySubmit([call, &handler] {
+    if (absl::Status status = call->context.Check(); !status.ok()) {
+      return call->reply(std::move(status));
+    }
+    call->reply(handler(call->request, call->context));
+  });
+  if (!taken) {
+    call->reply(model::MakeError(model::Reason::kThrottling,
+                                 "Too many operations are waiting"));
+  }
+}
+
 // `handler` as for Inline. `executor` outlives the operation.
 template <typename Request, typename Handler>
 Operation Pooled(Executor* executor, Handler handler) {
@@ -74,16 +91,7 @@ Operation Pooled(Executor* executor, Handler handler) {
       return call->reply(std::move(status));
     }
     // The registry, and `handler` in it, outlives the executor's tasks.
-    const bool taken = executor->TrySubmit([call, &handler] {
-      if (absl::Status status = call->context.Check(); !status.ok()) {
-        return call->reply(std::move(status));
-      }
-      call->reply(handler(call->request, call->context));
-    });
-    if (!taken) {
-      call->reply(model::MakeError(model::Reason::kThrottling,
-                                   "Too many operations are waiting"));
-    }
+    RunPooled(executor, call, handler);
   };
 }
 

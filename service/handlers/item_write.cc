@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
 #include "base/status_macros.h"
+#include "gsi/change_writer.h"
 #include "model/errors.h"
 #include "model/expression/condition.h"
 #include "model/expression/projection.h"
@@ -81,9 +82,15 @@ std::optional<std::string> Returned(const ItemChange& change,
   return std::nullopt;
 }
 
-// `table` is null if nothing depends on it.
-absl::StatusOr<ItemOutcome> Apply(const cluster::Table* table,
-                                  const ItemChange& change,
+// Whether its partition keeps changes for global indexes.
+bool IsFollowed(const cluster::Table& table,
+                const storage::WriteContext& context) {
+  return context.schema_version() > 0 && !table.global_indexes.empty();
+}
+
+absl::StatusOr<ItemOutcome> Apply(const cluster::Table& table,
+                                  storage::PartitionId partition,
+                                  const ItemChange& change, Clock* clock,
                                   storage::WriteContext& context) {
   ItemOutcome outcome;
   ASSIGN_OR_RETURN(const std::optional<storage::RowView> old,
@@ -97,9 +104,7 @@ absl::StatusOr<ItemOutcome> Apply(const cluster::Table* table,
       !model::expression::Matches(change.condition->expression,
                                   ItemView(old_item))) {
     // It is charged all the same.
-    if (table != nullptr) {
-      Charge(*table, UnitKind::kWrite, WriteUnits(outcome.old_size, 0));
-    }
+    Charge(table, UnitKind::kWrite, WriteUnits(outcome.old_size, 0));
     return ConditionFailed(*change.condition, old_item);
   }
   std::optional<model::CanonicalItem> updated;
@@ -109,15 +114,22 @@ absl::StatusOr<ItemOutcome> Apply(const cluster::Table* table,
                                              ? std::optional(ItemView(old_item))
                                              : std::nullopt));
   }
-  if (updated.has_value() && table != nullptr) {
+  if (updated.has_value()) {
     RETURN_IF_ERROR(
-        CheckIndexKeys(*table, updated->bytes, model::IndexKeyUse::kUpdate));
+        CheckIndexKeys(table, updated->bytes, model::IndexKeyUse::kUpdate));
   }
   const std::optional<model::CanonicalItem>& item =
       change.update != nullptr ? updated : change.item;
   outcome.returned = Returned(
       change, old_item,
       item.has_value() ? absl::string_view(item->bytes) : absl::string_view());
+  const storage::ChangeSeq seq = context.change_seq();
+  const bool stays = item.has_value() && item->bytes == old_item;
+  if (!stays && (item.has_value() || old.has_value()) &&
+      IsFollowed(table, context)) {
+    gsi::RecordChange(partition, seq, clock->Now(), change.row_key, old_item,
+                      table.index_key_attributes, context);
+  }
   if (item.has_value()) {
     outcome.new_size = item->size;
     context.Put(change.row_key, item->bytes, static_cast<uint32_t>(item->size));
@@ -125,16 +137,14 @@ absl::StatusOr<ItemOutcome> Apply(const cluster::Table* table,
     context.Delete(change.row_key);
   }
   outcome.units.table = WriteUnits(outcome.old_size, outcome.new_size);
-  if (table != nullptr) {
-    std::optional<ItemImage> before, after;
-    if (old.has_value()) before = {old->item, old->item_size};
-    if (item.has_value()) after = {item->bytes, item->size};
-    WriteIndexRows(*table, change.row_key, before, after, context,
-                   &outcome.units);
-    if (change.reports_units) {
-      AddGlobalIndexUnits(*table, before, after, &outcome.units);
-    }
+  std::optional<ItemImage> before, after;
+  if (old.has_value()) before = {old->item, old->item_size};
+  if (item.has_value()) after = {item->bytes, item->size};
+  WriteIndexRows(table, change.row_key, before, after, context, &outcome.units);
+  if (change.reports_units) {
+    AddGlobalIndexUnits(table, before, after, &outcome.units);
   }
+  outcome.change_seq = storage::ChangeSeq(context.change_seq().value() - 1);
   return outcome;
 }
 
@@ -147,13 +157,11 @@ size_t ByteSize(const Expression& expression) {
 
 }  // namespace
 
-ItemWrite::ItemWrite(const cluster::TablePtr& table,
-                     storage::PartitionId partition, Changes changes,
-                     CallContext context, Finished finished)
-    : table_(table->local_indexes.empty() && table->global_indexes.empty() &&
-                     table->meter == nullptr
-                 ? nullptr
-                 : table),
+ItemWrite::ItemWrite(const cluster::PartitionHost* host,
+                     cluster::TablePtr table, storage::PartitionId partition,
+                     Changes changes, CallContext context, Finished finished)
+    : host_(host),
+      table_(std::move(table)),
       partition_(partition),
       changes_(std::move(changes)),
       context_(std::move(context)),
@@ -176,21 +184,27 @@ size_t ItemWrite::byte_size() const {
   return size;
 }
 
+void ItemWrite::LookAgain(const storage::WriteContext& context) {
+  if (context.schema_version() <= table_->schema_version) return;
+  cluster::TablePtr now = host_->FindTable(table_->name);
+  if (now != nullptr && now->id == table_->id) table_ = std::move(now);
+}
+
 absl::Status ItemWrite::Decide(storage::WriteContext& context) {
   RETURN_IF_ERROR(context_.Check());
+  LookAgain(context);
   outcomes_.reserve(changes_.size());
   for (const ItemChange& change : changes_) {
-    ASSIGN_OR_RETURN(ItemOutcome outcome, Apply(table_.get(), change, context));
+    ASSIGN_OR_RETURN(ItemOutcome outcome, Apply(*table_, partition_, change,
+                                                host_->clock(), context));
     outcomes_.push_back(std::move(outcome));
   }
   return absl::OkStatus();
 }
 
 void ItemWrite::Done(const absl::Status& status) {
-  if (table_ != nullptr) {
-    for (const ItemOutcome& outcome : outcomes_) {
-      Charge(*table_, UnitKind::kWrite, outcome.units.OfTable());
-    }
+  for (const ItemOutcome& outcome : outcomes_) {
+    Charge(*table_, UnitKind::kWrite, outcome.units.OfTable());
   }
   finished_(status, std::move(outcomes_));
 }

@@ -18,6 +18,7 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "cluster/partition_host.h"
 #include "cluster/partition_map.h"
 #include "model/expression/ast.h"
 #include "model/expression/update.h"
@@ -61,6 +62,8 @@ struct ItemOutcome {
   std::optional<std::string> returned;  // if asked for and not nothing
   uint64_t old_size = 0;
   uint64_t new_size = 0;
+  // The change that the write made, or that came last before it.
+  storage::ChangeSeq change_seq;
   UnitsByArm units;  // that the write took
 };
 
@@ -74,9 +77,10 @@ class ItemWrite final : public storage::RowWrite {
       absl::AnyInvocable<void(const absl::Status& status, Outcomes outcomes)>;
 
   // Does nothing if the call's deadline has passed or it was cancelled before
-  // it is decided.
-  ItemWrite(const cluster::TablePtr& table, storage::PartitionId partition,
-            Changes changes, CallContext context, Finished finished);
+  // it is decided. `host` outlives the write.
+  ItemWrite(const cluster::PartitionHost* host, cluster::TablePtr table,
+            storage::PartitionId partition, Changes changes,
+            CallContext context, Finished finished);
 
   storage::PartitionId partition() const override { return partition_; }
   size_t byte_size() const override;
@@ -84,9 +88,13 @@ class ItemWrite final : public storage::RowWrite {
   void Done(const absl::Status& status) override;
 
  private:
-  // Null if it has neither indexes nor a meter. Shared because the table
-  // may go before the write is decided.
-  const cluster::TablePtr table_;
+  // The table as the partition has it by now: its indexes may have changed
+  // since the write was made.
+  void LookAgain(const storage::WriteContext& context);
+
+  const cluster::PartitionHost* const host_;
+  // Shared because the table may go before the write is decided.
+  cluster::TablePtr table_;
   const storage::PartitionId partition_;
   const Changes changes_;
   const CallContext context_;

@@ -56,16 +56,16 @@ absl::Status PutItem(const Router& router, ExpressionCache& cache,
 
 void RegisterPutItem(const HandlerOptions& options,
                      OperationRegistry* registry) {
-  registry->Add(
-      "PutItem",
-      Submitted<wire::PutItemRequest>(
-          [router = Router(options.host), cache = options.expressions](
-              const wire::PutItemRequest& request, const CallContext& context,
-              Reply reply) {
-            const absl::Status status =
-                PutItem(router, *cache, request, context, &reply);
-            if (!status.ok()) reply(status);
-          }));
+  registry->Add("PutItem",
+                Submitted<wire::PutItemRequest>(
+                    [router = Router(options.host, options.index_keeper),
+                     cache = options.expressions](
+                        const wire::PutItemRequest& request,
+                        const CallContext& context, Reply reply) {
+                      const absl::Status status =
+                          PutItem(router, *cache, request, context, &reply);
+                      if (!status.ok()) reply(status);
+                    }));
 }
 
 }  // namespace pallet::service

@@ -5,6 +5,7 @@
 #include "model/expression/key_condition.h"
 #include "model/item_codec.h"
 #include "pallet/wire/v1/query.pb.h"
+#include "service/handlers/freshness.h"
 #include "service/handlers/handler.h"
 #include "service/handlers/handlers.h"
 #include "service/handlers/item_pages.h"
@@ -168,19 +169,23 @@ absl::StatusOr<std::unique_ptr<PageSource>> StreamQuery(
 
 void RegisterQuery(const HandlerOptions& options, OperationRegistry* registry) {
   registry->Add(
-      "Query", Pooled<wire::QueryRequest>(
-                   options.read_pool,
-                   [router = Router(options.host), cache = options.expressions](
+      "Query",
+      FreshPooled<wire::QueryRequest>(
+          options, [router = Router(options.host), cache = options.expressions](
                        const wire::QueryRequest& request, const CallContext&) {
-                     return Query(router, *cache, request);
-                   }));
+            return Query(router, *cache, request);
+          }));
   registry->AddStream(
       "StreamQuery",
       Streamed<wire::StreamQueryRequest>(
-          [router = Router(options.host), cache = options.expressions](
+          [options, router = Router(options.host), cache = options.expressions](
               const wire::StreamQueryRequest& request,
-              const CallContext& context) {
-            return StreamQuery(router, *cache, request, context);
+              const CallContext& context)
+              -> absl::StatusOr<std::unique_ptr<PageSource>> {
+            ASSIGN_OR_RETURN(auto pages,
+                             StreamQuery(router, *cache, request, context));
+            return FreshPages(options, request.query(), context,
+                              std::move(pages));
           }));
 }
 

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "model/item_codec.h"
 #include "pallet/wire/v1/query.pb.h"
+#include "service/handlers/freshness.h"
 #include "service/handlers/handler.h"
 #include "service/handlers/handlers.h"
 #include "service/handlers/item_pages.h"
@@ -175,19 +176,23 @@ absl::StatusOr<std::unique_ptr<PageSource>> StreamScan(
 
 void RegisterScan(const HandlerOptions& options, OperationRegistry* registry) {
   registry->Add(
-      "Scan", Pooled<wire::ScanRequest>(
-                  options.read_pool,
-                  [router = Router(options.host), cache = options.expressions](
-                      const wire::ScanRequest& request, const CallContext&) {
-                    return Scan(router, *cache, request);
-                  }));
+      "Scan",
+      FreshPooled<wire::ScanRequest>(
+          options, [router = Router(options.host), cache = options.expressions](
+                       const wire::ScanRequest& request, const CallContext&) {
+            return Scan(router, *cache, request);
+          }));
   registry->AddStream(
       "StreamScan",
       Streamed<wire::StreamScanRequest>(
-          [router = Router(options.host), cache = options.expressions](
+          [options, router = Router(options.host), cache = options.expressions](
               const wire::StreamScanRequest& request,
-              const CallContext& context) {
-            return StreamScan(router, *cache, request, context);
+              const CallContext& context)
+              -> absl::StatusOr<std::unique_ptr<PageSource>> {
+            ASSIGN_OR_RETURN(auto pages,
+                             StreamScan(router, *cache, request, context));
+            return FreshPages(options, request.scan(), context,
+                              std::move(pages));
           }));
 }
 

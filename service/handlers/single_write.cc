@@ -4,6 +4,7 @@
 #include "base/status_macros.h"
 #include "model/errors.h"
 #include "service/capacity.h"
+#include "service/position.h"
 #include "service/throttling.h"
 #include "service/wire.h"
 
@@ -24,12 +25,19 @@ static_assert(int{Response::kItemCollectionMetricsFieldNumber} ==
               int{wire::DeleteItemResponse::kItemCollectionMetricsFieldNumber});
 static_assert(int{Response::kItemCollectionMetricsFieldNumber} ==
               int{wire::UpdateItemResponse::kItemCollectionMetricsFieldNumber});
+static_assert(int{Response::kPositionFieldNumber} ==
+              int{wire::DeleteItemResponse::kPositionFieldNumber});
+static_assert(int{Response::kPositionFieldNumber} ==
+              int{wire::UpdateItemResponse::kPositionFieldNumber});
 
 // How a write is told.
 struct Telling {
   wire::ReturnConsumedCapacity capacity;
   std::string table_name;
   std::optional<wire::ItemCollectionMetrics> metrics;
+  // Of the position.
+  cluster::TableId table;
+  storage::PartitionId lineage;
 };
 
 std::string EncodeResponse(const Telling& telling, const ItemOutcome& outcome) {
@@ -37,6 +45,10 @@ std::string EncodeResponse(const Telling& telling, const ItemOutcome& outcome) {
   if (outcome.returned.has_value()) {
     AppendField(Response::kAttributesFieldNumber, *outcome.returned, &encoded);
   }
+  AppendField(
+      Response::kPositionFieldNumber,
+      EncodePosition({telling.table, telling.lineage, outcome.change_seq}),
+      &encoded);
   if (!WantsCapacity(telling.capacity) && !telling.metrics.has_value()) {
     return encoded;
   }
@@ -78,6 +90,7 @@ ReturnedItem ReturnedOf(wire::ReturnValue choice) {
 absl::Status SubmitSingleWrite(const Router& router, SingleWrite write,
                                const CallContext& context, Reply* reply) {
   RETURN_IF_ERROR(Admit(*write.table, UnitKind::kWrite));
+  RETURN_IF_ERROR(router.CheckRoom(*write.table, write.row.partition->id));
   // Shared because a write that is refused takes what it holds with it.
   auto shared_reply = std::make_shared<Reply>(std::move(*reply));
   ItemWrite::Changes changes;
@@ -87,10 +100,12 @@ absl::Status SubmitSingleWrite(const Router& router, SingleWrite write,
   absl::Status status = router.host().Submit(
       *write.row.partition,
       std::make_unique<ItemWrite>(
-          write.table, write.row.partition->id, std::move(changes), context,
+          &router.host(), write.table, write.row.partition->id,
+          std::move(changes), context,
           [shared_reply,
            telling = Telling{write.capacity, std::move(write.table_name),
-                             std::move(write.metrics)}](
+                             std::move(write.metrics), write.table->id,
+                             write.row.partition->id}](
               const absl::Status& decided, ItemWrite::Outcomes outcomes) {
             if (!decided.ok()) return (*shared_reply)(decided);
             (*shared_reply)(EncodeResponse(telling, outcomes.front()));

@@ -72,16 +72,16 @@ absl::Status UpdateItem(const Router& router, ExpressionCache& cache,
 
 void RegisterUpdateItem(const HandlerOptions& options,
                         OperationRegistry* registry) {
-  registry->Add(
-      "UpdateItem",
-      Submitted<wire::UpdateItemRequest>(
-          [router = Router(options.host), cache = options.expressions](
-              const wire::UpdateItemRequest& request,
-              const CallContext& context, Reply reply) {
-            const absl::Status status =
-                UpdateItem(router, *cache, request, context, &reply);
-            if (!status.ok()) reply(status);
-          }));
+  registry->Add("UpdateItem",
+                Submitted<wire::UpdateItemRequest>(
+                    [router = Router(options.host, options.index_keeper),
+                     cache = options.expressions](
+                        const wire::UpdateItemRequest& request,
+                        const CallContext& context, Reply reply) {
+                      const absl::Status status =
+                          UpdateItem(router, *cache, request, context, &reply);
+                      if (!status.ok()) reply(status);
+                    }));
 }
 
 }  // namespace pallet::service

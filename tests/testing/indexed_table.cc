@@ -153,7 +153,8 @@ void IndexedTable::Publish() {
     }
     topology_ = table;
   }
-  propagator_->SetTable(table);
+  const absl::Status set = propagator_->SetTable(table);
+  CHECK(set.ok()) << set;
 }
 
 gsi::TopologyPtr IndexedTable::topology() const {
@@ -275,7 +276,7 @@ void IndexedTable::AwaitAll() {
     }
   }
   absl::Notification done;
-  propagator_->Await(std::move(goals), absl::InfiniteFuture(),
+  propagator_->Await(std::move(goals), absl::InfiniteDuration(),
                      [&done](const absl::Status& status) {
                        CHECK(status.ok()) << status;
                        done.Notify();

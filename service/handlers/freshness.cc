@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "service/handlers/freshness.h"
+
+#include <optional>
+
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
+#include "absl/time/time.h"
+#include "base/status_macros.h"
+#include "model/errors.h"
+
+namespace pallet::service {
+namespace {
+
+constexpr int kMaxPositions = 100;
+
+absl::Status Invalid(absl::string_view what) {
+  return model::ValidationError(
+      absl::StrCat("One or more parameter values were invalid: ", what));
+}
+
+}  // namespace
+
+absl::StatusOr<FreshnessGoal> FreshnessOf(
+    const wire::v1::Freshness& freshness) {
+  FreshnessGoal goal;
+  goal.strong = freshness.strong();
+  if (freshness.positions_size() > kMaxPositions) {
+    return Invalid("freshness takes at most 100 positions");
+  }
+  for (const std::string& bytes : freshness.positions()) {
+    ASSIGN_OR_RETURN(Position position, DecodePosition(bytes));
+    goal.positions.push_back(position);
+  }
+  if (freshness.has_max_staleness()) {
+    goal.max_staleness = absl::Seconds(freshness.max_staleness().seconds()) +
+                         absl::Nanoseconds(freshness.max_staleness().nanos());
+    if (goal.max_staleness < absl::ZeroDuration()) {
+      return Invalid("max_staleness is negative");
+    }
+  }
+  return goal;
+}
+
+namespace {
+
+class DelayedSource final : public PageSource {
+ public:
+  DelayedSource(
+      absl::AnyInvocable<void(absl::AnyInvocable<void(absl::Status)>)> wait,
+      std::unique_ptr<PageSource> pages)
+      : wait_(std::move(wait)), pages_(std::move(pages)) {}
+
+  absl::StatusOr<std::optional<std::string>> Next() override {
+    if (wait_ != nullptr) {
+      RETURN_IF_ERROR(Wait());
+      wait_ = nullptr;
+    }
+    return pages_->Next();
+  }
+
+ private:
+  absl::Status Wait() {
+    absl::Notification done;
+    absl::Status status;
+    wait_([&](absl::Status result) {
+      status = std::move(result);
+      done.Notify();
+    });
+    done.WaitForNotification();
+    return status;
+  }
+
+  absl::AnyInvocable<void(absl::AnyInvocable<void(absl::Status)>)> wait_;
+  const std::unique_ptr<PageSource> pages_;
+};
+
+}  // namespace
+
+std::unique_ptr<PageSource> DelayedPages(
+    absl::AnyInvocable<void(absl::AnyInvocable<void(absl::Status)>)> wait,
+    std::unique_ptr<PageSource> pages) {
+  return std::make_unique<DelayedSource>(std::move(wait), std::move(pages));
+}
+
+void AwaitFreshness(const HandlerOptions& options,
+                    const std::string* table_name,
+                    const std::string* index_name,
+                    const wire::v1::Freshness& freshness,
+                    const CallContext& context,
+                    absl::AnyInvocable<void(absl::Status)> go_on) {
+  absl::StatusOr<FreshnessGoal> goal = FreshnessOf(freshness);
+  if (!goal.ok()) return go_on(goal.status());
+  const absl::StatusOr<std::string> name = TableOfItemRequest(table_name);
+  if (options.index_keeper == nullptr || !name.ok() || index_name == nullptr) {
+    return go_on(absl::OkStatus());
+  }
+  const cluster::TablePtr table = options.host->FindTable(*name);
+  const cluster::GlobalIndex* index =
+      table == nullptr ? nullptr : table->FindGlobalIndex(*index_name);
+  if (index == nullptr || index->state != cluster::IndexState::kActive) {
+    return go_on(absl::OkStatus());
+  }
+  options.index_keeper->AwaitFresh(table, *index, *goal, context.deadline,
+                                   std::move(go_on));
+}
+
+}  // namespace pallet::service
