@@ -9,6 +9,7 @@
 #include "gsi/change_reader.h"
 #include "model/errors.h"
 #include "pallet/v1/error_details.pb.h"
+#include "service/handlers/table_description.h"
 #include "service/operation.h"
 
 namespace pallet::service {
@@ -210,11 +211,7 @@ absl::Status Indexing::TooLate(const cluster::Table& table,
   lag.set_table_name(table.name);
   lag.set_index_name(index.schema->name());
   lag.set_changes_behind(static_cast<int64_t>(progress->changes_behind));
-  absl::Duration rest = progress->time_behind;
-  lag.mutable_time_behind()->set_seconds(
-      absl::IDivDuration(rest, absl::Seconds(1), &rest));
-  lag.mutable_time_behind()->set_nanos(
-      static_cast<int32_t>(absl::ToInt64Nanoseconds(rest)));
+  *lag.mutable_time_behind() = ToProto(progress->time_behind);
   AddDetail(lag, &status);
   return status;
 }

@@ -11,7 +11,8 @@ namespace pallet::service {
 namespace {
 
 absl::StatusOr<std::string> DescribeTable(
-    cluster::PartitionHost& host, const v1::DescribeTableRequest& request) {
+    cluster::PartitionHost& host, IndexKeeper* indexes,
+    const v1::DescribeTableRequest& request) {
   ASSIGN_OR_RETURN(const std::string name,
                    TableOfTableRequest(PALLET_OPTIONAL(request, table_name)));
   const cluster::TablePtr table = host.FindTable(name);
@@ -19,6 +20,7 @@ absl::StatusOr<std::string> DescribeTable(
   ASSIGN_OR_RETURN(const cluster::TableCounts counts, host.CountsOf(*table));
   v1::DescribeTableResponse response;
   *response.mutable_table() = Describe(*table, counts);
+  RETURN_IF_ERROR(AddProgress(*table, indexes, response.mutable_table()));
   return response.SerializeAsString();
 }
 
@@ -30,9 +32,9 @@ void RegisterDescribeTable(const HandlerOptions& options,
       "DescribeTable",
       Pooled<v1::DescribeTableRequest>(
           options.read_pool,
-          [host = options.host](const v1::DescribeTableRequest& request,
-                                const CallContext&) {
-            return DescribeTable(*host, request);
+          [host = options.host, indexes = options.index_keeper](
+              const v1::DescribeTableRequest& request, const CallContext&) {
+            return DescribeTable(*host, indexes, request);
           }));
 }
 

@@ -3,7 +3,10 @@
 
 #include <cstdint>
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
 #include "pallet/storage/v1/catalog.pb.h"
 #include "service/handlers/table_settings.h"
 #include "service/router.h"
@@ -200,6 +203,38 @@ v1::TableDescription Describe(const cluster::Table& table,
   DescribeClass(record, &description);
   DescribeSettings(record, &description);
   return description;
+}
+
+absl::Status AddProgress(const cluster::Table& table, IndexKeeper* indexes,
+                         v1::TableDescription* description) {
+  if (indexes == nullptr) return absl::OkStatus();
+  for (size_t i = 0; i < table.global_indexes.size(); ++i) {
+    const absl::StatusOr<gsi::IndexProgress> found =
+        indexes->ProgressOf(table, table.global_indexes[i]);
+    // It has gone since, or has just come.
+    if (absl::IsNotFound(found.status())) continue;
+    ASSIGN_OR_RETURN(const gsi::IndexProgress progress, found);
+    v1::IndexProgress* out =
+        description->mutable_global_secondary_indexes(static_cast<int>(i))
+            ->mutable_progress();
+    out->set_changes_behind(static_cast<int64_t>(progress.changes_behind));
+    *out->mutable_time_behind() = ToProto(progress.time_behind);
+    out->set_items_skipped(static_cast<int64_t>(progress.items_skipped));
+    if (!progress.filling) continue;
+    // Items come and go while it is filled.
+    const double items =
+        std::max<double>(1, static_cast<double>(description->item_count()));
+    out->set_backfill_fraction(
+        std::min(1.0, static_cast<double>(progress.items_read) / items));
+  }
+  return absl::OkStatus();
+}
+
+google::protobuf::Duration ToProto(absl::Duration duration) {
+  google::protobuf::Duration out;
+  out.set_seconds(absl::IDivDuration(duration, absl::Seconds(1), &duration));
+  out.set_nanos(static_cast<int32_t>(absl::ToInt64Nanoseconds(duration)));
+  return out;
 }
 
 google::protobuf::Timestamp ToProto(absl::Time time) {
