@@ -110,8 +110,9 @@ TEST_F(NodeDirectoryTest, ADirectoryOfANewerVersionIsRefused) {
   const absl::Status status = Open().status();
   EXPECT_TRUE(absl::IsFailedPrecondition(status));
   EXPECT_EQ(status.message(),
-            "/data has format 3, and this version of pallet knows formats up "
-            "to 2: start a newer version");
+            absl::StrCat("/data has format ", kNewestDiskFormat + 1,
+                         ", and this version of pallet knows formats up to ",
+                         kNewestDiskFormat, ": start a newer version"));
 }
 
 TEST_F(NodeDirectoryTest, TheFormatIsRaisedWhenSomethingNeedsIt) {

@@ -152,7 +152,8 @@ TEST_F(GlobalIndexTableTest, Example) {
             "index_arn: \"arn:aws:dynamodb:local:000000000000:table/cities/"
             "index/by-people\" "
             "warm_throughput { read_units_per_second: 12000 "
-            "write_units_per_second: 4000 status: TABLE_STATUS_ACTIVE }");
+            "write_units_per_second: 4000 status: TABLE_STATUS_ACTIVE } "
+            "progress { time_behind { } }");
   EXPECT_THAT(index_keeper_.heard, ElementsAre("changed cities"));
   EXPECT_THAT(Call("DeleteTable", "table_name: 'cities'"),
               HasSubstr("by-people"));

@@ -34,7 +34,20 @@ class FakeIndexKeeper final : public IndexKeeper {
  public:
   absl::Status TableChanged(const cluster::TablePtr& table) override;
   void TableGone(const cluster::Table& table) override;
+  // Answers `fresh`.
+  void AwaitFresh(const cluster::TablePtr& table,
+                  const cluster::GlobalIndex& index, const FreshnessGoal& goal,
+                  absl::Duration deadline,
+                  absl::AnyInvocable<void(absl::Status)> done) override;
+  absl::StatusOr<gsi::IndexProgress> ProgressOf(
+      const cluster::Table& table, const cluster::GlobalIndex& index) override;
+  absl::Status CheckRoom(const cluster::Table& table,
+                         storage::PartitionId partition) override;
 
+  absl::Status fresh;
+  absl::Status room;
+  gsi::IndexProgress progress;
+  FreshnessGoal last_goal;
   cluster::PartitionHost* host = nullptr;
   bool activates = true;
   std::vector<std::string> heard = {};  // "changed places", "gone places"

@@ -194,8 +194,15 @@ TEST_F(ItemTest, UnbuiltFieldsAreRefusedAndNothingIsDone) {
   EXPECT_THAT(PutMore(Plain("a"), "client_request_token: 't'"),
               HasSubstr("NOT_BUILT: The field client_request_token"));
   EXPECT_EQ(Get("plain", Plain("a")), "");
-  EXPECT_THAT(Get("plain", Plain("a"), "freshness { strong: true }"),
-              HasSubstr("NOT_BUILT: The field freshness"));
+}
+
+TEST_F(ItemTest, APositionThatNoWriteHasGivenIsRefused) {
+  EXPECT_EQ(Get("plain", Plain("a"), "freshness { strong: true }"), "");
+  EXPECT_THAT(Get("plain", Plain("a"), "freshness { positions: 'x' }"),
+              HasSubstr("a position is none that a write has returned"));
+  EXPECT_THAT(
+      Get("plain", Plain("a"), "freshness { max_staleness { seconds: -1 } }"),
+      HasSubstr("max_staleness is negative"));
 }
 
 TEST_F(ItemTest, BytesThatAreNoMessageAreRefused) {

@@ -252,9 +252,12 @@ TEST_F(QueryTest, UnusedPlaceholdersAreRefused) {
               HasSubstr("unused in expressions: keys: {:unused}"));
 }
 
-TEST_F(QueryTest, UnbuiltFieldsAreRefused) {
-  EXPECT_THAT(Query(absl::StrCat(kAll, " freshness { strong: true }")),
-              StartsWith("NOT_BUILT"));
+TEST_F(QueryTest, FreshnessIsChecked) {
+  EXPECT_EQ(Query(absl::StrCat(kAll, " freshness { strong: true }")),
+            Query(kAll));
+  std::string many = kAll;
+  for (int i = 0; i <= 100; ++i) many += " freshness { positions: '' }";
+  EXPECT_THAT(Query(many), HasSubstr("at most 100 positions"));
 }
 
 class StreamQueryTest : public QueryTest {
