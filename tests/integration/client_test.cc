@@ -18,6 +18,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/synchronization/blocking_counter.h"
 #include "base/check.h"
+#include "base/clock.h"
 #include "model/errors.h"
 #include "tests/testing/mini_cluster.h"
 #include "tests/testing/temporary_directory.h"
@@ -160,6 +161,62 @@ TEST_P(ClientNodeTest, GlobalIndexesComeAndGo) {
   EXPECT_EQ(described->global_indexes[1].index.projection,
             IndexProjection::kKeysOnly);
   EXPECT_NE(described->global_indexes[1].state, IndexState::kUnknown);
+}
+
+TEST_P(ClientNodeTest, GlobalIndexesAreReadLikeTables) {
+  const auto table = client_->CreateTable(
+      {.table = "cities",
+       .key = {.partition = {.name = "name"}},
+       .global_indexes = {{.name = "by-number",
+                           .partition = {{"country"}, {"zone"}},
+                           .sort = {{"number", ScalarType::kNumber}}}}});
+  ASSERT_TRUE(table.ok()) << table.status();
+  for (const int number : {3, 1, 5, 2, 4}) {
+    const auto put = client_->PutItem({.table = "cities",
+                                       .item = {{"name", absl::StrCat(number)},
+                                                {"country", "DE"},
+                                                {"zone", "west"},
+                                                {"number", number}}});
+    ASSERT_TRUE(put.ok()) << put.status();
+  }
+  QueryRequest query = {.table = "cities",
+                        .index = "by-number",
+                        .key_condition = "country = :c AND #z = :z",
+                        .names = {{"#z", "zone"}},
+                        .values = {{":c", "DE"}, {":z", "west"}},
+                        .limit = 2};
+  // The index follows its table; nothing changes once it has all of them.
+  const absl::Time deadline = Clock::Real()->Now() + absl::Seconds(60);
+  while (NumbersOf(client_->QueryItems(query)).size() < 5) {
+    ASSERT_LT(Clock::Real()->Now(), deadline);
+  }
+  EXPECT_THAT(NumbersOf(client_->QueryItems(query)),
+              ElementsAre(1, 2, 3, 4, 5));
+  query.forward = false;
+  EXPECT_THAT(NumbersOf(client_->QueryItems(query)),
+              ElementsAre(5, 4, 3, 2, 1));
+  query.limit.reset();
+  EXPECT_THAT(NumbersOf(client_->StreamQuery(query)),
+              ElementsAre(5, 4, 3, 2, 1));
+  query.key_condition += " AND #n > :n";
+  query.names["#n"] = "number";
+  query.values.Set(":n", 3);
+  EXPECT_THAT(NumbersOf(client_->QueryItems(query)), ElementsAre(5, 4));
+  EXPECT_EQ(
+      NumbersOf(client_->ScanItems({.table = "cities", .index = "by-number"}))
+          .size(),
+      5u);
+  query.consistent_read = true;
+  EXPECT_EQ(client_->Query(query).status().message(),
+            "Consistent reads are not supported on global secondary indexes");
+  const std::string command = absl::StrCat(
+      PALLET_TOOL, " --address ", cluster_->grpc_address(),
+      GetParam() ? " --unary " : " ",
+      "query cities 'country = :c AND #z = :z' --index by-number --names ",
+      R"('{"#z":"zone"}' --values '{":c":"DE",":z":"west"}' --projection country)",
+      " > ", directory_.path(), "/names.json 2>/dev/null");
+  ASSERT_EQ(std::system(command.c_str()), 0) << command;
+  EXPECT_EQ(Lines(directory_.path() + "/names.json").size(), 5u);
 }
 
 TEST_P(ClientNodeTest, LocalIndexesOrderItemsAnew) {
