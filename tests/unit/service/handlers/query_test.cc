@@ -255,9 +255,10 @@ TEST_F(QueryTest, UnusedPlaceholdersAreRefused) {
 TEST_F(QueryTest, FreshnessIsChecked) {
   EXPECT_EQ(Query(absl::StrCat(kAll, " freshness { strong: true }")),
             Query(kAll));
-  std::string many = kAll;
-  for (int i = 0; i <= 100; ++i) many += " freshness { positions: '' }";
-  EXPECT_THAT(Query(many), HasSubstr("at most 100 positions"));
+  std::string many;
+  for (int i = 0; i <= 100; ++i) many += " positions: ''";
+  EXPECT_THAT(Query(absl::StrCat(kAll, " freshness {", many, " }")),
+              HasSubstr("at most 100 positions"));
 }
 
 class StreamQueryTest : public QueryTest {
