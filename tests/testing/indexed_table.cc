@@ -61,8 +61,13 @@ std::string Encode(const TestItem& test_item) {
 }  // namespace
 
 IndexedTable::IndexedTable(std::string directory,
-                           gsi::PropagatorOptions options)
-    : directory_(std::move(directory)), options_(std::move(options)) {
+                           const std::vector<uint64_t>& indexes)
+    : directory_(std::move(directory)) {
+  // The same versions however often the table is opened.
+  for (const uint64_t id : indexes) {
+    known_.push_back({id, id, false});
+    version_ = std::max(version_, id);
+  }
   Open();
 }
 
@@ -80,7 +85,8 @@ void IndexedTable::Open() {
         stores_[i]->CreatePartition(SourceId(i), kTable, HalfOf(i));
     CHECK(made.ok()) << made;
   }
-  gsi::PropagatorOptions options = options_;
+  for (const uint64_t id : KnownIds()) MakePartitions(id);
+  gsi::PropagatorOptions options;
   options.on_filled = [this](const gsi::TopologyPtr&,
                              const std::vector<uint64_t>& indexes) {
     OnFilled(indexes);
@@ -162,16 +168,28 @@ gsi::TopologyPtr IndexedTable::topology() const {
   return topology_;
 }
 
-void IndexedTable::AddIndex(uint64_t id) {
+std::vector<uint64_t> IndexedTable::KnownIds() const {
+  absl::MutexLock lock(&mutex_);
+  std::vector<uint64_t> ids;
+  for (const Known& known : known_) ids.push_back(known.id);
+  return ids;
+}
+
+void IndexedTable::MakePartitions(uint64_t id) {
   for (size_t i = 0; i < stores_.size(); ++i) {
     const absl::Status made = stores_[i]->CreatePartition(
         TargetId(id, i), storage::KeyspaceId(100 + static_cast<uint32_t>(id)),
         HalfOf(i));
     CHECK(made.ok()) << made;
   }
+}
+
+void IndexedTable::AddIndex(uint64_t id) {
+  MakePartitions(id);
   {
     absl::MutexLock lock(&mutex_);
-    known_.push_back({id, ++version_, false});
+    known_.push_back({id, id, false});
+    version_ = std::max(version_, id);
   }
   Publish();
 }

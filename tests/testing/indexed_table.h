@@ -37,15 +37,16 @@ struct TestItem {
 
 class IndexedTable {
  public:
-  // In `directory`; what is there is opened.
+  // In `directory`; what is there is opened. `indexes` are those it has.
   explicit IndexedTable(std::string directory,
-                        gsi::PropagatorOptions options = {});
+                        const std::vector<uint64_t>& indexes = {});
   ~IndexedTable();
 
   // Ends propagator and stores, and starts them again.
   void Restart();
 
-  // Indexes 1 by-a (a; ALL), 2 by-ab (a | b; KEYS_ONLY), 3 by-c (c | b; v).
+  // Indexes 1 by-a (a; ALL), 2 by-ab (a | b; KEYS_ONLY), 3 by-c (c, b; v), and so
+  // on. Ids grow, and none is used again.
   void AddIndex(uint64_t id);
   void DropIndex(uint64_t id);
   bool HasIndex(uint64_t id) const;
@@ -78,6 +79,8 @@ class IndexedTable {
 
  private:
   void Open();
+  void MakePartitions(uint64_t index);
+  std::vector<uint64_t> KnownIds() const ABSL_LOCKS_EXCLUDED(mutex_);
   void Close();
   void Publish() ABSL_LOCKS_EXCLUDED(publish_, mutex_);
   void OnFilled(const std::vector<uint64_t>& indexes);
@@ -86,7 +89,6 @@ class IndexedTable {
                      Position* position);
 
   const std::string directory_;
-  const gsi::PropagatorOptions options_;
   std::array<std::unique_ptr<storage::Store>, 2> stores_;
   std::unique_ptr<gsi::Propagator> propagator_;
 
