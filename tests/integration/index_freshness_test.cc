@@ -37,6 +37,7 @@ class IndexFreshnessTest : public ::testing::Test {
     cluster::PartitionHostOptions options;
     options.data_directory = directory_.path();
     options.open_store = storage::Store::Open;
+    options.store.map_size = uint64_t{1} << 30;
     options.store_count = 2;
     auto host = cluster::PartitionHost::Open(options);
     CHECK(host.ok()) << host.status();

@@ -78,6 +78,7 @@ void IndexedTable::Open() {
     storage::StoreOptions options;
     options.directory = absl::StrCat(directory_, "/", i);
     options.memtable_bytes = 64 << 10;  // so that the image has a share
+    options.map_size = uint64_t{1} << 30;
     auto store = storage::Store::Open(options);
     CHECK(store.ok()) << store.status();
     stores_[i] = *std::move(store);

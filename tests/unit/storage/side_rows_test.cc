@@ -60,6 +60,7 @@ class SideRowStoreTest : public ::testing::Test {
     store_ = nullptr;
     StoreOptions options;
     options.directory = directory_.path() + "/store";
+    options.map_size = uint64_t{1} << 30;
     auto store = Store::Open(options);
     ASSERT_TRUE(store.ok()) << store.status();
     store_ = *std::move(store);
