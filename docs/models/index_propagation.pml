@@ -2,8 +2,8 @@
 //
 // Propagation and backfill of a global index (docs/adr/0018-global-indexes.md)
 // for spin: one lineage, two rows, an index of two partitions ("targets"), one
-// follower, a network that loses, delays and doubles. Everything that happens is
-// one guarded, atomic action of World; what may interleave are the actions.
+// follower, a network that loses, delays and doubles. Everything that happens
+// is one guarded, atomic action of World; what may interleave are the actions.
 //
 // README.md says what the rules are and how to run. BREAK_* leaves one out.
 
@@ -61,7 +61,7 @@ typedef Message {
   byte expected;  // of changes
   byte seq;       // the new cursor; of a chunk, the head it was read after
   byte mutation[ROWS * KEYS];
-  byte memory[ROWS];  // what becomes of `early` when it was taken; stays at home
+  byte memory[ROWS];  // what becomes of `early` when it was taken: not sent
 };
 
 Message sent[TARGETS];  // the follower waits for it
@@ -102,8 +102,8 @@ byte target, which, new_key, through;
 // Used inside one d_step: no part of the state.
 hidden byte each, slot, at_seq, a_key, last, present, taken, possible, some;
 
-// 2, 3 and 1 for one target. The last change up to the cursor, or a newer state,
-// is what it shows.
+// 2, 3 and 1 for one target. The last change up to the cursor, or a newer
+// state, is what it shows.
 inline CheckTarget(T) {
   for (each : 0 .. ROWS - 1) {
     last = 0;
@@ -121,7 +121,8 @@ inline CheckTarget(T) {
          slot = entry[AT(each, a_key)] - 1;
          assert(slot >= last);  // rule 2: not older
          assert((slot == 0 && first_key[each] == a_key) ||
-                (slot > 0 && change_row[slot] == each && change_new[slot] == a_key))
+                (slot > 0 && change_row[slot] == each &&
+                 change_new[slot] == a_key))
       :: else
       fi
     }
@@ -131,7 +132,8 @@ inline CheckTarget(T) {
                   (last > 0 && !LIES_IN(change_new[last], T));
        for (at_seq : last + 1 .. head) {
          if
-         :: change_row[at_seq] == each && !LIES_IN(change_new[at_seq], T) -> possible = 1
+         :: change_row[at_seq] == each &&
+            !LIES_IN(change_new[at_seq], T) -> possible = 1
          :: else
          fi
        }
@@ -148,8 +150,9 @@ inline CheckTarget(T) {
     :: next_row == ROWS && known[T] == head ->  // rule 1
        for (a_key : 1 .. KEYS) {
          assert(TARGET_OF(a_key) != T ||
-                entry[AT(each, a_key)] == (row_key[each] == a_key -> row_seq[each] + 1 : 0))
-      }
+                entry[AT(each, a_key)] ==
+                    (row_key[each] == a_key -> row_seq[each] + 1 : 0))
+       }
     :: else
     fi
   }
@@ -208,7 +211,7 @@ inline Check() {
     CheckTarget(target)
   }
   Simplify();
-  each = 0; slot = 0; at_seq = 0; a_key = 0; last = 0; present = 0; possible = 0; target = 0
+  target = 0
 }
 
 // Whoever was promised one entry for each row must wait again.
@@ -256,7 +259,8 @@ inline Apply(m, T) {
      for (slot : 0 .. ROWS * KEYS - 1) {
        if
        :: m.mutation[slot] == DELETE -> entry[slot] = 0
-       :: m.mutation[slot] >= PUT(0) -> entry[slot] = m.mutation[slot] - PUT(0) + 1
+       :: m.mutation[slot] >= PUT(0) ->
+          entry[slot] = m.mutation[slot] - PUT(0) + 1
        :: else
        fi
      }
@@ -275,7 +279,8 @@ inline Remember(T) {
     if
     :: sent[T].memory[slot] == FORGET -> early[T * ROWS + slot] = NO_KEY
 #ifndef BREAK_FORGET_EARLY
-    :: sent[T].memory[slot] > FORGET -> early[T * ROWS + slot] = sent[T].memory[slot] - 1
+    :: sent[T].memory[slot] > FORGET ->
+       early[T * ROWS + slot] = sent[T].memory[slot] - 1
 #endif
     :: else
     fi
@@ -357,7 +362,8 @@ inline PlanChanges(T, N) {
       :: change_row[at_seq] == each && recorded[at_seq] ->
          last = at_seq;
          if
-         :: LIES_IN(change_old[at_seq], T) && change_old[at_seq] != KEY_NOW(each) ->
+         :: LIES_IN(change_old[at_seq], T) &&
+            change_old[at_seq] != KEY_NOW(each) ->
             some = 1;
 #ifndef BREAK_KEEP_OLD
             sent[T].mutation[AT(each, change_old[at_seq])] = DELETE
@@ -416,14 +422,16 @@ inline PlanChunk() {
        sent[target].seq = chunk_head;
        sent[target].mutation[AT(each, row_key[each])] = PUT(row_seq[each]);
        if
-       :: row_seq[each] > known[target] -> sent[target].memory[each] = REMEMBER(row_key[each])
+       :: row_seq[each] > known[target] ->
+          sent[target].memory[each] = REMEMBER(row_key[each])
        :: else
        fi
     :: else
     fi;
 #ifndef BREAK_FILLED_EARLY
     if
-    :: row_key[each] != NO_KEY && row_seq[each] > newest -> newest = row_seq[each]
+    :: row_key[each] != NO_KEY && row_seq[each] > newest ->
+       newest = row_seq[each]
     :: else
     fi
 #endif
@@ -495,7 +503,7 @@ active proctype World() {
        Write(which, new_key);
        printf("write %d: row %d gets key %d\n", head, which, new_key);
        if
-       :: !attached -> recorded[head] = 1  // for another index, without our keys
+       :: !attached -> recorded[head] = 1  // for another index
 #ifdef BREAK_OLD_SCHEMA
        :: attached -> change_old[head] = NO_KEY
 #endif
@@ -507,8 +515,8 @@ active proctype World() {
   :: d_step { !attached && head <= 1 -> attached = 1; attached_at = head;
        printf("attach at %d\n", head); Check() }
 
-  // A round of changes for one target. (The code sends one to several targets at
-  // once; each sees only its own.)
+  // A round of changes for one target. (The code sends one to several targets
+  // at once; each sees only its own.)
 #ifdef BREAK_ROW_FIRST
   :: d_step {
        attached && phase == IDLE && (known[0] < head || known[1] < head) ->
@@ -607,7 +615,13 @@ active proctype World() {
        :: faults > 0 && !late[target].used ->  // twice
           d_step { faults--; Copy(sent[target], late[target]) }
        fi;
-       d_step { which = target; Apply(sent[which], which); Conclude(which, 1); which = 0; Check() }
+       d_step {
+         which = target;
+         Apply(sent[which], which);
+         Conclude(which, 1);
+         which = 0;
+         Check()
+       }
      }
 
   // It hears nothing.
@@ -620,7 +634,13 @@ active proctype World() {
        fi;
        if
        :: skip
-       :: d_step { which = target; Apply(sent[which], which); taken = 0; which = 0; LoseMemory() }
+       :: d_step {
+            which = target;
+            Apply(sent[which], which);
+            taken = 0;
+            which = 0;
+            LoseMemory()
+          }
        :: !late[target].used -> d_step { Copy(sent[target], late[target]) }
        fi;
        d_step { which = target; Conclude(which, 0); which = 0; Check() }
@@ -657,9 +677,18 @@ active proctype World() {
           if
           :: skip
           :: sent[through].used && phase == WAIT ->
-             d_step { which = through; Apply(sent[which], which); taken = 0; which = 0 }
+             d_step {
+               which = through;
+               Apply(sent[which], which);
+               taken = 0;
+               which = 0
+             }
           :: sent[through].used && phase == WAIT && !late[through].used ->
-             d_step { which = through; Copy(sent[which], late[which]); which = 0 }
+             d_step {
+               which = through;
+               Copy(sent[which], late[which]);
+               which = 0
+             }
           fi;
           through++
        :: else -> break
