@@ -93,6 +93,8 @@ class Door::Call {
     return reader->Read(*served_->shape->request, body, &request_);
   }
 
+  const EncodedRequest& request() const { return request_; }
+
   // Runs the operation; the call lives until it has answered.
   static void Run(std::unique_ptr<Call> call,
                   std::shared_ptr<const std::atomic<bool>> cancelled) {
@@ -141,8 +143,8 @@ class Door::Call {
       answer.body = *std::move(result);
       return Finish(absl::StatusCode::kOk, std::move(answer));
     }
-    Finish(result.status().code(), ErrorAnswer(door_->shapes_, result.status(),
-                                               request_.unknown_enums));
+    Finish(result.status().code(),
+           ErrorAnswer(door_->shapes_, result.status(), request_));
   }
 
   void Finish(absl::StatusCode code, HttpAnswer answer) {
@@ -211,6 +213,10 @@ void Door::Handle(HttpRequest* request, RequestReader* reader,
     if (!read.message().empty()) text = read.message();
     return call->Refuse(absl::StatusCode::kInvalidArgument,
                         ProtocolError("SerializationException", text));
+  }
+  const absl::Status empty = CheckEmptyLists(call->request());
+  if (!empty.ok()) {
+    return call->Refuse(empty.code(), ErrorAnswer(shapes_, empty));
   }
   Call::Run(std::move(call), std::move(cancelled));
 }

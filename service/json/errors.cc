@@ -13,7 +13,6 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "model/errors.h"
-#include "service/json/request_reader.h"
 #include "service/json/response_writer.h"
 #include "service/json/text_writer.h"
 #include "service/operation.h"
@@ -91,10 +90,10 @@ absl::string_view NameOfDetail(absl::string_view type_url) {
 }  // namespace
 
 HttpAnswer ErrorAnswer(const Shapes& shapes, const absl::Status& status,
-                       const std::vector<std::string>& unknown_enums) {
+                       const EncodedRequest& request) {
   const Reason reason = model::ReasonOf(status);
   absl::string_view exception = model::InfoOf(reason).dynamodb_name;
-  std::string text = NameUnknownEnums(unknown_enums, status.message());
+  std::string text = InJsonWords(request, status.message());
   if (reason == Reason::kNotBuilt && absl::StartsWith(text, "The field ")) {
     exception = "ValidationException";
     text = InMemberNames(text);

@@ -6,21 +6,19 @@
 // Pure functions.
 #pragma once
 
-#include <string>
-#include <vector>
-
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/optional.h"
+#include "service/json/encoded_request.h"
 #include "service/json/http.h"
 #include "service/json/shape.h"
 
 namespace pallet::service::json {
 
-// The answer for a status of an operation. `unknown_enums` are those of its
-// request (request_reader.h). REQUIRES: !status.ok().
+// The answer for a status of an operation. It is in the words of
+// `request`. REQUIRES: !status.ok().
 HttpAnswer ErrorAnswer(const Shapes& shapes, const absl::Status& status,
-                       const std::vector<std::string>& unknown_enums = {});
+                       const EncodedRequest& request = {});
 
 // The answer to a request that no operation has seen: "SerializationException",
 // "UnknownOperationException", what is wrong with a signature. Without a text,

@@ -13,7 +13,6 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_replace.h"
 #include "base/status_macros.h"
 #include "model/item_codec.h"
 #include "model/item_view.h"
@@ -210,6 +209,12 @@ absl::Status Reader::Map(const Field& field, const dom::element& value) {
   if (value.get_object().get(object) != simdjson::SUCCESS) {
     return NoObject(value);
   }
+  if (object.size() == 0 && HoldsPlaceholders(field.name)) {
+    NoteOnce(field.name, &request_->empty_maps);
+    const WireBuilder::Open entry = out_.Begin(field.number, 1);
+    out_.Bytes(kKeyField, "");
+    out_.End(entry);
+  }
   for (const dom::key_value_pair member : object) {
     if (member.value.is_null() && field.kind != Kind::kValue) continue;
     const WireBuilder::Open entry = out_.Begin(field.number, 1);
@@ -283,13 +288,7 @@ absl::Status Reader::Enum(const EnumNames& names, uint32_t number,
   absl::string_view text;
   RETURN_IF_ERROR(ReadString(value, &text));
   int code = names.Find(text);
-  if (code == 0) {
-    auto& unknown = request_->unknown_enums;
-    code = kUnknownEnum + static_cast<int>(unknown.size());
-    if (unknown.size() < kMostUnknownEnums) {
-      unknown.emplace_back(text.data(), text.size());
-    }
-  }
+  if (code == 0) code = NoteUnknownEnum(text, request_);
   out_.Varint(number, static_cast<uint64_t>(code));
   return absl::OkStatus();
 }
@@ -451,6 +450,16 @@ absl::Status Reader::Binary(uint32_t number, const dom::element& value) {
   return absl::OkStatus();
 }
 
+void NoteEmptyLists(const Shape& shape, const dom::object& object,
+                    EncodedRequest* request) {
+  for (const dom::key_value_pair member : object) {
+    dom::array array;
+    if (member.value.get_array().get(array) != simdjson::SUCCESS) continue;
+    if (array.size() != 0 || shape.Find(View(member.key)) == nullptr) continue;
+    NoteOnce(View(member.key), &request->empty_lists);
+  }
+}
+
 }  // namespace
 
 struct RequestReader::Parser {
@@ -480,20 +489,9 @@ absl::Status RequestReader::Read(const Shape& shape, std::string* text,
   Reader reader(text->size() + 64, request);
   const absl::Status status = reader.Message(shape, object);
   if (status.ok()) reader.Finish();
+  NoteEmptyLists(shape, object, request);
   if (parser.capacity() > kKeptCapacity) parser_ = std::make_unique<Parser>();
   return status;
-}
-
-std::string NameUnknownEnums(const std::vector<std::string>& texts,
-                             absl::string_view message) {
-  std::string named(message.data(), message.size());
-  for (size_t i = 0; i < texts.size(); ++i) {
-    const std::string number =
-        absl::StrCat("Value '", kUnknownEnum + static_cast<int>(i), "' at");
-    named = absl::StrReplaceAll(
-        named, {{number, absl::StrCat("Value '", texts[i], "' at")}});
-  }
-  return named;
 }
 
 }  // namespace pallet::service::json

@@ -10,6 +10,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "model/errors.h"
+#include "model/expression/placeholders.h"
 #include "model/item_codec.h"
 #include "pallet/v1/table_service.pb.h"
 #include "pallet/wire/v1/batch.pb.h"
@@ -278,12 +279,40 @@ TEST_F(CodecTest, UnknownEnumsKeepTheirText) {
   EXPECT_THAT(request.unknown_enums, ElementsAre("SOME", ""));
   wire::v1::PutItemRequest put;
   ASSERT_TRUE(put.ParseFromString(request.bytes));
-  EXPECT_EQ(
-      NameUnknownEnums(
-          request.unknown_enums,
-          absl::StrCat("Value '", put.return_values(), "' at 'x'; Value '",
-                       put.return_consumed_capacity(), "' at 'y'")),
-      "Value 'SOME' at 'x'; Value '' at 'y'");
+  EXPECT_EQ(InJsonWords(request, absl::StrCat("Value '", put.return_values(),
+                                              "' at 'x'; Value '",
+                                              put.return_consumed_capacity(),
+                                              "' at 'y'")),
+            "Value 'SOME' at 'x'; Value '' at 'y'");
+}
+
+TEST_F(CodecTest, EmptyMembersAreNotedWhereTheyAreErrors) {
+  EncodedRequest request;
+  ASSERT_TRUE(Read("Query",
+                   R"({"ExpressionAttributeNames":{},"AttributesToGet":[],)"
+                   R"("ExpressionAttributeValues":{},"QueryFilter":{},)"
+                   R"("AttributesToGet":[],"Stranger":[]})",
+                   &request)
+                  .ok());
+  EXPECT_THAT(request.empty_maps, ElementsAre("ExpressionAttributeNames",
+                                              "ExpressionAttributeValues"));
+  EXPECT_THAT(request.empty_lists, ElementsAre("AttributesToGet"));
+  wire::v1::QueryRequest query;
+  ASSERT_TRUE(query.ParseFromString(request.bytes));
+  EXPECT_TRUE(query.query_filter().empty());
+  // In the words of whoever parses placeholders.
+  const google::protobuf::Map<std::string, std::string> none;
+  const auto names = model::expression::Placeholders::Create(
+      query.expression_attribute_names(), none);
+  EXPECT_EQ(InJsonWords(request, names.status().message()),
+            "ExpressionAttributeNames must not be empty");
+  const auto values = model::expression::Placeholders::Create(
+      none, query.expression_attribute_values());
+  EXPECT_EQ(InJsonWords(request, values.status().message()),
+            "ExpressionAttributeValues must not be empty");
+  // A key that is really empty keeps its own words.
+  EXPECT_THAT(InJsonWords({}, names.status().message()),
+              HasSubstr("Syntax error; key: \"\""));
 }
 
 TEST_F(CodecTest, ResponsesHaveWhatDynamoDbAlwaysHas) {

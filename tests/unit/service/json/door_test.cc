@@ -142,6 +142,31 @@ TEST_F(DoorTest, BadTextIsASerializationException) {
             2u);
 }
 
+TEST_F(DoorTest, EmptyListsAreRefusedByName) {
+  bool created = false;
+  registry_.Add("CreateTable",
+                [&](absl::string_view, const CallContext&, Reply reply) {
+                  created = true;
+                  reply(std::string());
+                });
+  EXPECT_THAT(Ask(Post("CreateTable", R"({"GlobalSecondaryIndexes":[]})")).body,
+              HasSubstr("List of GlobalSecondaryIndexes is empty"));
+  EXPECT_THAT(Ask(Post("CreateTable", R"({"LocalSecondaryIndexes":[]})")).body,
+              HasSubstr("List of LocalSecondaryIndexes is empty"));
+  EXPECT_FALSE(created);
+  EXPECT_EQ(Ask(Post("CreateTable", R"({"Tags":[]})")).status, 200);
+  EXPECT_THAT(Ask(Post("GetItem", R"({"AttributesToGet":[]})")).body,
+              HasSubstr("Value '[]' at 'attributesToGet' failed to satisfy"));
+}
+
+TEST_F(DoorTest, WordsOfOperationsAreThoseOfTheRequest) {
+  answer_ = model::ValidationError(
+      "ExpressionAttributeNames contains invalid key: Syntax error; key: "
+      "\"\"");
+  EXPECT_THAT(Ask(Post("GetItem", R"({"ExpressionAttributeNames":{}})")).body,
+              HasSubstr("\"ExpressionAttributeNames must not be empty\""));
+}
+
 TEST_F(DoorTest, ADroppedReplyIsAnError) {
   const HttpAnswer answer = Ask(Post("Scan", "{}"));
   EXPECT_EQ(answer.status, 500);
