@@ -104,6 +104,41 @@ void CollectStores(const std::vector<StoreSample>& samples,
   }
 }
 
+struct IndexColumn {
+  const char* name;
+  const char* help;
+  double (*value)(const IndexSample&);
+};
+
+constexpr IndexColumn kIndexColumns[] = {
+    {"pallet_index_active", "1 if the index may be read, 0 while it is filled.",
+     [](const IndexSample& s) { return s.active ? 1.0 : 0.0; }},
+    {"pallet_index_entries", "Entries in the index.",
+     [](const IndexSample& s) { return static_cast<double>(s.entries); }},
+    {"pallet_index_bytes", "Bytes of its entries, by DynamoDB's measure.",
+     [](const IndexSample& s) { return static_cast<double>(s.bytes); }},
+    {"pallet_index_changes_behind",
+     "Changes of the table that the index has not taken yet.",
+     [](const IndexSample& s) {
+       return static_cast<double>(s.changes_behind);
+     }},
+    {"pallet_index_seconds_behind", "Age of the oldest of them.",
+     [](const IndexSample& s) { return s.seconds_behind; }},
+};
+
+void CollectIndexes(const std::vector<IndexSample>& samples,
+                    std::vector<MetricFamily>* out) {
+  if (samples.empty()) return;
+  for (const IndexColumn& column : kIndexColumns) {
+    MetricFamily family = Family(column.name, column.help, MetricType::Gauge);
+    for (const IndexSample& sample : samples) {
+      AddValue(&family, {{"table", sample.table}, {"index", sample.index}},
+               column.value(sample));
+    }
+    out->push_back(std::move(family));
+  }
+}
+
 // Resident bytes of this process, 0 where /proc does not tell.
 double ResidentBytes() {
   uint64_t total = 0, resident = 0;
@@ -239,6 +274,8 @@ struct Metrics::Impl {
   mutable absl::Mutex source_mutex;
   std::function<std::vector<StoreSample>()> stores
       ABSL_GUARDED_BY(source_mutex);
+  std::function<std::vector<IndexSample>()> indexes
+      ABSL_GUARDED_BY(source_mutex);
   std::function<uint64_t()> connections ABSL_GUARDED_BY(source_mutex);
 
   void CollectOperations(std::vector<MetricFamily>* out) const {
@@ -298,6 +335,11 @@ void Metrics::SetStoreSource(std::function<std::vector<StoreSample>()> source) {
   impl_->stores = std::move(source);
 }
 
+void Metrics::SetIndexSource(std::function<std::vector<IndexSample>()> source) {
+  absl::MutexLock lock(&impl_->source_mutex);
+  impl_->indexes = std::move(source);
+}
+
 void Metrics::SetConnectionSource(std::function<uint64_t()> source) {
   absl::MutexLock lock(&impl_->source_mutex);
   impl_->connections = std::move(source);
@@ -310,6 +352,7 @@ std::string Metrics::Text() const {
   {
     absl::MutexLock lock(&impl_->source_mutex);
     if (impl_->stores) CollectStores(impl_->stores(), &families);
+    if (impl_->indexes) CollectIndexes(impl_->indexes(), &families);
     if (impl_->connections) {
       families.push_back(Family("pallet_json_connections",
                                 "Connections to the DynamoDB JSON port.",

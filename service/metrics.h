@@ -9,6 +9,7 @@
 //   pallet_streams_open{method}, pallet_frames_total{direction}
 //   pallet_json_connections                       open now
 //   pallet_store_*{store}                         see StoreSample
+//   pallet_index_*{table,index}                   see IndexSample
 //   process_resident_memory_bytes, process_start_time_seconds, pallet_info
 //
 // Thread-safe.
@@ -75,6 +76,15 @@ struct StoreSample {
   storage::StoreMetrics metrics;
 };
 
+// A global index at the time of a scrape.
+struct IndexSample {
+  std::string table, index;
+  bool active = false;
+  uint64_t entries = 0, bytes = 0;
+  uint64_t changes_behind = 0;
+  double seconds_behind = 0;
+};
+
 class Metrics {
  public:
   explicit Metrics(Clock* clock);
@@ -87,6 +97,9 @@ class Metrics {
 
   // Asked at each scrape, until it is replaced by nullptr.
   void SetStoreSource(std::function<std::vector<StoreSample>()> source);
+
+  // As SetStoreSource.
+  void SetIndexSource(std::function<std::vector<IndexSample>()> source);
 
   // Asked at each scrape: connections of the DynamoDB JSON port open now.
   void SetConnectionSource(std::function<uint64_t()> source);

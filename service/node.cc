@@ -76,6 +76,7 @@ absl::Status Node::Start() {
   indexing_ = std::make_unique<Indexing>(
       IndexingOptions{host_.get(), options_.clock, options_.logger,
                       options_.config.index.max_backlog});
+  metrics_.SetIndexSource([this] { return SampleIndexes(); });
   control_ = std::make_unique<Executor>(ControlOptions());
   read_pool_ =
       std::make_unique<Executor>(ReadPoolOptions(options_.config.read));
@@ -210,6 +211,29 @@ std::vector<StoreSample> Node::SampleStores() {
   for (uint32_t i = 0; i < host_->store_count(); ++i) {
     samples.push_back(
         {absl::StrCat(i), host_->store(cluster::StoreId(i)).Metrics()});
+  }
+  return samples;
+}
+
+std::vector<IndexSample> Node::SampleIndexes() {
+  std::vector<IndexSample> samples;
+  const auto map = host_->map();
+  for (const cluster::TablePtr& table : map->tables()) {
+    if (table->global_indexes.empty()) continue;
+    const absl::StatusOr<cluster::TableCounts> counts = host_->CountsOf(*table);
+    if (!counts.ok()) continue;  // it has just gone
+    for (size_t i = 0; i < table->global_indexes.size(); ++i) {
+      const cluster::GlobalIndex& index = table->global_indexes[i];
+      const absl::StatusOr<gsi::IndexProgress> progress =
+          indexing_->ProgressOf(*table, index);
+      if (!progress.ok()) continue;
+      samples.push_back({table->name, index.schema->name(),
+                         index.state == cluster::IndexState::kActive,
+                         counts->global_indexes[i].rows,
+                         counts->global_indexes[i].bytes,
+                         progress->changes_behind,
+                         absl::ToDoubleSeconds(progress->time_behind)});
+    }
   }
   return samples;
 }

@@ -77,6 +77,7 @@ class Node {
   // Keeps the health service in step with the stores.
   void WatchHealth();
   std::vector<StoreSample> SampleStores();
+  std::vector<IndexSample> SampleIndexes();
 
   const NodeOptions options_;
   Metrics metrics_;

@@ -68,6 +68,23 @@ TEST(MetricsTest, StoresAreSampledWhenAsked) {
   EXPECT_THAT(metrics.Text(), Not(HasSubstr("pallet_store")));
 }
 
+TEST(MetricsTest, GlobalIndexesAreSampledWhenAsked) {
+  Metrics metrics(Clock::Real());
+  IndexSample sample;
+  sample.table = "cities";
+  sample.index = "by-zone";
+  sample.changes_behind = 12;
+  sample.seconds_behind = 0.5;
+  metrics.SetIndexSource([&] { return std::vector<IndexSample>{sample}; });
+  const std::string text = metrics.Text();
+  EXPECT_THAT(text, HasSubstr("pallet_index_changes_behind{table=\"cities\","
+                              "index=\"by-zone\"} 12"));
+  EXPECT_THAT(text, HasSubstr("pallet_index_seconds_behind{table=\"cities\","
+                              "index=\"by-zone\"} 0.5"));
+  EXPECT_THAT(text, HasSubstr("pallet_index_active{table=\"cities\","
+                              "index=\"by-zone\"} 0"));
+}
+
 TEST(MetricsTest, TellsOfTheProcess) {
   Metrics metrics(Clock::Real());
   EXPECT_THAT(metrics.Text(), HasSubstr("process_resident_memory_bytes "));
