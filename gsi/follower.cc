@@ -148,6 +148,7 @@ absl::StatusOr<absl::Duration> Follower::FollowChanges(ChangeSeq head) {
   const ChangeSeq after = CursorOfChannel(chosen);
 
   ReadLimits limits;
+  limits.changes = options_.round_changes;
   if (delay > absl::ZeroDuration()) {
     limits.not_after = options_.clock->Now() - delay;
   }

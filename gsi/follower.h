@@ -26,6 +26,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "gsi/backfill.h"
+#include "gsi/change_reader.h"
 #include "gsi/channel.h"
 #include "gsi/topology.h"
 
@@ -53,6 +54,7 @@ class Follower {
   struct Options {
     Clock* clock = nullptr;
     Logger* logger = nullptr;
+    uint64_t round_changes = ReadLimits().changes;
     // Called by any thread.
     std::function<IndexSwitch(uint64_t index)> switch_of;
   };

@@ -46,7 +46,7 @@ absl::Status Propagator::SetTable(const TopologyPtr& table) {
         at->table = table->table;
         at->follower = std::make_shared<Follower>(
             source, Follower::Options{
-                        options_.clock, options_.logger,
+                        options_.clock, options_.logger, options_.round_changes,
                         [this](uint64_t index) { return SwitchOf(index); }});
       }
       entries.push_back(at);

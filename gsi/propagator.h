@@ -41,6 +41,7 @@ struct PropagatorOptions {
   Clock* clock = Clock::Real();
   Logger* logger = Logger::Real();
   uint32_t threads = 2;
+  uint64_t round_changes = ReadLimits().changes;  // that are read at once
   // Indexes of a table have all that it held: they may be read. Called on a
   // thread of the propagator, once for each index; may call SetTable.
   std::function<void(const TopologyPtr& table,

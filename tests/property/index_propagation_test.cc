@@ -35,7 +35,7 @@ TEST(IndexPropagationTest, IndexesAreTheirTableWheneverItIsQuiet) {
   const int rounds = TestRounds(6);
   for (int round = 0; round < rounds; ++round) {
     TemporaryDirectory directory;
-    IndexedTable table(directory.path());
+    IndexedTable table(directory.path(), {}, random.OneIn(2) ? 3 : 1000);
     const int keys = static_cast<int>(random.Between(3, 300));
     uint64_t next_index = 1;
     std::vector<uint64_t> indexes;
@@ -67,7 +67,7 @@ TEST(IndexPropagationTest, IndexesAreTheirTableWheneverItIsQuiet) {
 TEST(IndexPropagationTest, NoItemIsTwiceInAPartitionThatIsRead) {
   Random random(TestSeed());
   TemporaryDirectory directory;
-  IndexedTable table(directory.path());
+  IndexedTable table(directory.path(), {}, 3);
   table.AddIndex(1);
   table.AddIndex(2);
   table.AwaitActive(1);

@@ -61,8 +61,9 @@ std::string Encode(const TestItem& test_item) {
 }  // namespace
 
 IndexedTable::IndexedTable(std::string directory,
-                           const std::vector<uint64_t>& indexes)
-    : directory_(std::move(directory)) {
+                           const std::vector<uint64_t>& indexes,
+                           uint64_t round_changes)
+    : directory_(std::move(directory)), round_changes_(round_changes) {
   // The same versions however often the table is opened.
   for (const uint64_t id : indexes) {
     known_.push_back({id, id, false});
@@ -88,6 +89,7 @@ void IndexedTable::Open() {
   }
   for (const uint64_t id : KnownIds()) MakePartitions(id);
   gsi::PropagatorOptions options;
+  options.round_changes = round_changes_;
   options.on_filled = [this](const gsi::TopologyPtr&,
                              const std::vector<uint64_t>& indexes) {
     OnFilled(indexes);

@@ -38,8 +38,10 @@ struct TestItem {
 class IndexedTable {
  public:
   // In `directory`; what is there is opened. `indexes` are those it has.
+  // A propagator that reads so few changes at once is often behind its rows.
   explicit IndexedTable(std::string directory,
-                        const std::vector<uint64_t>& indexes = {});
+                        const std::vector<uint64_t>& indexes = {},
+                        uint64_t round_changes = 1000);
   ~IndexedTable();
 
   // Ends propagator and stores, and starts them again.
@@ -89,6 +91,7 @@ class IndexedTable {
                      Position* position);
 
   const std::string directory_;
+  const uint64_t round_changes_;
   std::array<std::unique_ptr<storage::Store>, 2> stores_;
   std::unique_ptr<gsi::Propagator> propagator_;
 
