@@ -218,6 +218,7 @@ absl::Status Backfill::SendChunk(uint64_t hash_seed, absl::Span<const Job> jobs,
       plan.cursor = ChangeSeq(channel->cursor.load());
       plan.early = &channel->early;
     }
+    for (Channel* channel : jobs[i].channels) NoteRead(newest_, channel);
     for (const auto& [row_key, row] : chunk.rows) {
       if (!PlanRow(*jobs[i].index, hash_seed, row_key, row,
                    absl::MakeSpan(plans[i]))) {

@@ -101,6 +101,12 @@ absl::StatusOr<Changes> ReadChanges(const Source& source, ChangeSeq after,
                                return gatherer.Take(seq, change);
                              });
       }));
+  changes.newest = info.change_seq;
+  for (const ChangedRow& row : changes.rows) {
+    if (row.now.has_value()) {
+      changes.newest = std::max(changes.newest, row.now->seq);
+    }
+  }
   // Not each change of the partition leaves a record.
   if (!changes.more && changes.next_time == absl::InfiniteFuture()) {
     changes.through = std::max(changes.through, info.change_seq);

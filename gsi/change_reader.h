@@ -45,6 +45,8 @@ struct Changes {
   std::vector<ChangedRow> rows = {};
   storage::ChangeSeq through;  // all up to it are in `rows`
   bool more = false;           // behind `through` there may be further ones
+  // No row was read in a later state than this.
+  storage::ChangeSeq newest;
   // Of the first change that was left because it is too young.
   absl::Time next_time = absl::InfiniteFuture();
 };

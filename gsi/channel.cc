@@ -33,6 +33,12 @@ void SendAll(std::vector<Shipment>& shipments) {
   left.Wait();
 }
 
+void NoteRead(storage::ChangeSeq newest, Channel* channel) {
+  if (channel->cursor.load() >= channel->unknown_until) return;
+  channel->settled_at.store(
+      std::max(channel->settled_at.load(), newest.value()));
+}
+
 void BackOff(absl::Duration now, Channel* channel) {
   const int doublings = std::min(channel->failures, kMostDoublings);
   ++channel->failures;

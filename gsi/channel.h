@@ -28,9 +28,18 @@ struct Channel {
   // Read by any thread, moved by the follower.
   std::atomic<uint64_t> cursor{0};
   EarlyEntries early = {};
+  // The head of the lineage when the channel was made behind it. What was put
+  // early before that is not remembered.
+  uint64_t unknown_until = 0;
+  // From here on that does not matter any more: the newest state of any row that
+  // was read while the cursor was before unknown_until.
+  std::atomic<uint64_t> settled_at{0};
   int failures = 0;  // since the last success
   absl::Duration retry_at = -absl::InfiniteDuration();
 };
+
+// A batch or chunk is about to be sent that was read in states up to `newest`.
+void NoteRead(storage::ChangeSeq newest, Channel* channel);
 
 // What a channel sends.
 struct Shipment {

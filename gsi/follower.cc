@@ -24,6 +24,10 @@ ChangeSeq CursorOfChannel(const Channel& channel) {
   return ChangeSeq(channel.cursor.load(std::memory_order_acquire));
 }
 
+bool IsSettledChannel(const Channel& channel) {
+  return CursorOfChannel(channel).value() >= channel.settled_at.load();
+}
+
 void Move(ChangeSeq seq, Channel* channel) {
   channel->cursor.store(seq.value(), std::memory_order_release);
 }
@@ -80,6 +84,8 @@ absl::Status Follower::Begin() {
 }
 
 absl::Status Follower::MakeChannels() {
+  ASSIGN_OR_RETURN(const storage::PartitionInfo info,
+                   source_.store->Partition(source_.id));
   std::map<storage::PartitionId, ChannelPtr> old;
   {
     absl::MutexLock lock(&state_);
@@ -101,6 +107,10 @@ absl::Status Follower::MakeChannels() {
               return absl::OkStatus();
             }));
         Move(channel->durable, channel.get());
+        if (channel->durable < info.change_seq) {
+          channel->unknown_until = info.change_seq.value();
+          channel->settled_at = info.change_seq.value();
+        }
       }
       channels.push_back(std::move(channel));
     }
@@ -180,7 +190,10 @@ absl::StatusOr<absl::Duration> Follower::FollowChanges(ChangeSeq head) {
 absl::Status Follower::RunRound(const Changes& changes,
                                 const std::vector<Channel*>& channels) {
   std::map<storage::PartitionId, Channel*> taking;
-  for (Channel* channel : channels) taking[channel->target.id] = channel;
+  for (Channel* channel : channels) {
+    taking[channel->target.id] = channel;
+    NoteRead(changes.newest, channel);
+  }
   std::vector<Shipment> shipments;
   std::vector<TargetPlan> shipped;  // of each shipment
   for (const IndexTopology& index : table_->indexes) {
@@ -229,10 +242,15 @@ void Follower::Conclude(Shipment& shipment, TargetPlan* plan) {
     return;
   }
   if (absl::IsAborted(outcome.status)) {
-    // Somebody else has followed the lineage; it is known how far.
+    // Somebody else has followed the lineage; it is known how far, but not what
+    // was put early.
     channel->durable = outcome.cursor;
     Move(outcome.cursor, channel);
-    channel->early.clear();
+    const auto info = source_.store->Partition(source_.id);
+    if (info.ok()) {
+      channel->unknown_until = info->change_seq.value();
+      NoteRead(info->change_seq, channel);
+    }
   }
   if (channel->failures == 0) {
     options_.logger->Warning("gsi.batch_refused",
@@ -284,8 +302,17 @@ bool Follower::HasFilled(uint64_t index) const {
   return std::all_of(channels_.begin(), channels_.end(),
                      [&](const ChannelPtr& channel) {
                        return channel->index != index ||
-                              CursorOfChannel(*channel) >= done->second;
+                              (CursorOfChannel(*channel) >= done->second &&
+                               IsSettledChannel(*channel));
                      });
+}
+
+bool Follower::IsSettled(storage::PartitionId target) const {
+  absl::MutexLock lock(&state_);
+  return std::any_of(
+      channels_.begin(), channels_.end(), [&](const ChannelPtr& channel) {
+        return channel->target.id == target && IsSettledChannel(*channel);
+      });
 }
 
 // --- Cursors without entries, and trimming ---

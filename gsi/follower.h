@@ -78,6 +78,8 @@ class Follower {
   // How far the channel to that target is; nullopt if there is none (yet).
   std::optional<storage::ChangeSeq> CursorOf(storage::PartitionId target) const
       ABSL_LOCKS_EXCLUDED(state_);
+  // Whether the target has each item once at most (rule 3 of ADR 18).
+  bool IsSettled(storage::PartitionId target) const ABSL_LOCKS_EXCLUDED(state_);
   absl::StatusOr<LineageProgress> ProgressOf(uint64_t index) const
       ABSL_LOCKS_EXCLUDED(state_);
   // Changes that the index which is least far lacks, and its number.

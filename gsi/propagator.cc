@@ -185,8 +185,10 @@ std::vector<uint64_t> Propagator::NewlyFilled(Table& table) {
 bool Propagator::IsReached(const Goal& goal) const {
   const auto at = entries_.find(goal.lineage);
   if (at == entries_.end()) return false;
-  const auto cursor = at->second->follower->CursorOf(goal.target);
-  return cursor.has_value() && *cursor >= goal.seq;
+  const Follower& follower = *at->second->follower;
+  const auto cursor = follower.CursorOf(goal.target);
+  return cursor.has_value() && *cursor >= goal.seq &&
+         (!goal.settled || follower.IsSettled(goal.target));
 }
 
 std::optional<storage::ChangeSeq> Propagator::CursorOf(

@@ -94,6 +94,8 @@ class Propagator final : public storage::ChangeListener {
     storage::PartitionId target;
     storage::PartitionId lineage;
     storage::ChangeSeq seq;
+    // And each item once at most, though the node has been started since.
+    bool settled = false;
   };
   // Calls `done` once: OK when all goals are reached (at once if they are),
   // kDeadlineExceeded if they are not in time (`deadline` is on the monotonic

@@ -191,7 +191,7 @@ absl::StatusOr<std::vector<gsi::Propagator::Goal>> Indexing::GoalsOf(
     ASSIGN_OR_RETURN(const ChangeSeq seq, SeqOf(table, index, source, goal));
     if (seq == ChangeSeq(0)) continue;
     for (const cluster::TablePartition& target : index.partitions) {
-      goals.push_back({target.id, source.id, seq});
+      goals.push_back({target.id, source.id, seq, goal.strong});
     }
   }
   return goals;

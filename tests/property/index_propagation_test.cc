@@ -83,12 +83,13 @@ TEST(IndexPropagationTest, NoItemIsTwiceInAPartitionThatIsRead) {
       CHECK(written.ok()) << written;
     }
   });
-  for (int look = 0; look < 10000; ++look) {
-    ASSERT_EQ(table.CountDoubles(1), 0u);
-    ASSERT_EQ(table.CountDoubles(2), 0u);
+  uint64_t doubles = 0;
+  for (int look = 0; look < 10000 && doubles == 0; ++look) {
+    doubles = table.CountDoubles(1) + table.CountDoubles(2);
   }
   stop = true;
   writer.Join();
+  EXPECT_EQ(doubles, 0u);
   table.propagator().SetSwitch(1, {});
   ExpectEqual(table);
 }
