@@ -46,7 +46,7 @@ struct Changes {
   storage::ChangeSeq through;  // all up to it are in `rows`
   bool more = false;           // behind `through` there may be further ones
   // No row was read in a later state than this.
-  storage::ChangeSeq newest;
+  storage::ChangeSeq newest = {};
   // Of the first change that was left because it is too young.
   absl::Time next_time = absl::InfiniteFuture();
 };
