@@ -356,7 +356,8 @@ TEST_F(GlobalIndexTableTest, ThroughputIsGivenAsTheTableIsBilled) {
       "by-name when BillingMode is PAY_PER_REQUEST");
   Create("provisioned", name + NewIndex(Index("by-name", "name", Units(3, 4))),
          Units(5, 5));
-  const auto& described = Describe("provisioned").global_secondary_indexes(0);
+  const v1::GlobalSecondaryIndexDescription described =
+      Describe("provisioned").global_secondary_indexes(0);
   EXPECT_EQ(described.provisioned_throughput().read_capacity_units(), 3);
   EXPECT_EQ(described.warm_throughput().write_units_per_second(), 4);
 }
