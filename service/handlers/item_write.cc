@@ -7,11 +7,11 @@
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
 #include "base/status_macros.h"
-#include "gsi/change_writer.h"
 #include "model/errors.h"
 #include "model/expression/condition.h"
 #include "model/expression/projection.h"
 #include "pallet/wire/v1/error_details.pb.h"
+#include "service/handlers/item_effects.h"
 #include "service/operation.h"
 #include "service/throttling.h"
 #include "service/wire.h"
@@ -82,12 +82,6 @@ std::optional<std::string> Returned(const ItemChange& change,
   return std::nullopt;
 }
 
-// Whether its partition keeps changes for global indexes.
-bool IsFollowed(const cluster::Table& table,
-                const storage::WriteContext& context) {
-  return context.schema_version() > 0 && !table.global_indexes.empty();
-}
-
 absl::StatusOr<ItemOutcome> Apply(const cluster::Table& table,
                                   storage::PartitionId partition,
                                   const ItemChange& change, Clock* clock,
@@ -123,27 +117,14 @@ absl::StatusOr<ItemOutcome> Apply(const cluster::Table& table,
   outcome.returned = Returned(
       change, old_item,
       item.has_value() ? absl::string_view(item->bytes) : absl::string_view());
-  const storage::ChangeSeq seq = context.change_seq();
-  const bool stays = item.has_value() && item->bytes == old_item;
-  if (!stays && (item.has_value() || old.has_value()) &&
-      IsFollowed(table, context)) {
-    gsi::RecordChange(partition, seq, clock->Now(), change.row_key, old_item,
-                      table.index_key_attributes, context);
-  }
+  ItemTransition transition = {.row_key = change.row_key,
+                               .reports_units = change.reports_units};
+  if (old.has_value()) transition.before = {old->item, old->item_size};
   if (item.has_value()) {
     outcome.new_size = item->size;
-    context.Put(change.row_key, item->bytes, static_cast<uint32_t>(item->size));
-  } else if (old.has_value()) {
-    context.Delete(change.row_key);
+    transition.after = {item->bytes, item->size};
   }
-  outcome.units.table = WriteUnits(outcome.old_size, outcome.new_size);
-  std::optional<ItemImage> before, after;
-  if (old.has_value()) before = {old->item, old->item_size};
-  if (item.has_value()) after = {item->bytes, item->size};
-  WriteIndexRows(table, change.row_key, before, after, context, &outcome.units);
-  if (change.reports_units) {
-    AddGlobalIndexUnits(table, before, after, &outcome.units);
-  }
+  outcome.units = WriteItem(table, partition, transition, clock, context);
   outcome.change_seq = storage::ChangeSeq(context.change_seq().value() - 1);
   return outcome;
 }
