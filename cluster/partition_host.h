@@ -42,6 +42,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "cluster/lock_filter.h"
 #include "cluster/partition_map.h"
 #include "storage/store.h"
 
@@ -150,6 +151,10 @@ class PartitionHost {
   // Of its items and of its entries in local indexes, by DynamoDB's measure.
   absl::StatusOr<uint64_t> BytesOf(const TablePartition& partition);
 
+  // Of the rows of all partitions; has those that a start found.
+  LockFilter& locks() { return locks_; }
+  const LockFilter& locks() const { return locks_; }
+
   // For metrics, health and maintenance: not the way to a table's rows.
   uint32_t store_count() const { return stores_.size(); }
   storage::Store& store(StoreId id) { return *stores_[id.value()]; }
@@ -165,6 +170,7 @@ class PartitionHost {
 
   absl::Status OpenDirectory();
   absl::Status OpenStores();
+  absl::Status CountLocks();
   absl::Status Reconcile() ABSL_LOCKS_EXCLUDED(control_mutex_);
   // Takes what the stores have out of `expected`; drops orphans.
   absl::Status MatchPartitions(ExpectedPartitions& expected);
@@ -194,6 +200,8 @@ class PartitionHost {
   std::unique_ptr<NodeDirectory> directory_;
   std::unique_ptr<Catalog> catalog_;
   std::vector<std::unique_ptr<storage::Store>> stores_;
+
+  LockFilter locks_;
 
   // Lock order: control_mutex_, then map_mutex_.
   absl::Mutex control_mutex_;  // one table operation at a time

@@ -14,6 +14,7 @@
 #include "cluster/table_record.h"
 #include "model/errors.h"
 #include "pallet/storage/v1/catalog.pb.h"
+#include "storage/side_rows.h"
 
 namespace pallet::cluster {
 
@@ -46,6 +47,7 @@ absl::StatusOr<std::unique_ptr<PartitionHost>> PartitionHost::Open(
   RETURN_IF_ERROR(host->OpenDirectory());
   RETURN_IF_ERROR(host->OpenStores());
   RETURN_IF_ERROR(host->Reconcile());
+  RETURN_IF_ERROR(host->CountLocks());
   RETURN_IF_ERROR(host->directory_->MarkFounded());
   return host;
 }
@@ -112,6 +114,23 @@ absl::Status PartitionHost::Reconcile() {
                                         {"tables", tables.size()}});
   absl::MutexLock lock(&map_mutex_);
   map_ = std::make_shared<PartitionMap>(std::move(tables), 1);
+  return absl::OkStatus();
+}
+
+absl::Status PartitionHost::CountLocks() {
+  const storage::SideRange all = storage::AllLocks();
+  for (const std::unique_ptr<storage::Store>& store : stores_) {
+    RETURN_IF_ERROR(
+        store->Read([&](storage::ReadTransaction& rows) -> absl::Status {
+          const auto cursor = rows.Cursor(all.begin, all.end);
+          RETURN_IF_ERROR(cursor->SeekAtOrAfter(all.begin));
+          while (cursor->Valid()) {
+            locks_.Add(storage::RowOfLockKey(cursor->key()));
+            RETURN_IF_ERROR(cursor->Next());
+          }
+          return absl::OkStatus();
+        }));
+  }
   return absl::OkStatus();
 }
 

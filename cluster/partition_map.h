@@ -100,6 +100,11 @@ struct Table {
   storage::KeyspaceId KeyspaceOfLocalIndex(size_t number) const;
 };
 
+// A table of the service's own; no user can name it.
+inline bool IsSystemTable(absl::string_view name) {
+  return !name.empty() && name.front() == '~';
+}
+
 // Shared because requests hold on to a table while the map moves on.
 using TablePtr = std::shared_ptr<const Table>;
 

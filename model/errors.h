@@ -17,6 +17,10 @@ namespace pallet::model {
 enum class Reason {
   kValidation,  // the request breaks a rule of the API
   kConditionalCheckFailed,
+  kTransactionCanceled,    // its code may also be kAborted (a repeat can help)
+  kTransactionConflict,    // the item is part of a transaction under way
+  kTransactionInProgress,  // one of the same token
+  kIdempotentParameterMismatch,
   kResourceNotFound,
   kResourceInUse,  // the table is not in a state that allows it
   kTableAlreadyExists,

@@ -112,6 +112,9 @@ void AddDefaults(const model::ReasonInfo& info, const std::string& message,
     case Reason::kProvisionedThroughputExceeded:
       AddQuotaFailure(message, details);
       return details->Add(RetryDetail(kThrottlingDelay));
+    case Reason::kTransactionConflict:
+    case Reason::kTransactionInProgress:
+      return details->Add(RetryDetail(kThrottlingDelay));
     case Reason::kLimitExceeded:
     case Reason::kStorageFull:
       return AddQuotaFailure(message, details);

@@ -79,11 +79,7 @@ class Evaluator::Context : public WriteContext {
   void Put(absl::string_view row_key, absl::string_view item_bytes,
            uint32_t item_size) override {
     const uint32_t ordinal = OrdinalInside(row_key);
-    if (deletes_only_) {
-      error_ = model::MakeError(model::Reason::kStorageFull,
-                                "only deletes are accepted: no room");
-      return;
-    }
+    if (deletes_only_) return RefusePuts();
     auto before = Get(row_key);
     if (!Usable(before.status())) return;
     PartitionInfo& info = partition_->after.info;
@@ -122,6 +118,7 @@ class Evaluator::Context : public WriteContext {
 
   void PutSideRow(absl::string_view row_key, absl::string_view bytes) override {
     CheckSideRow(row_key);
+    if (deletes_only_ && IsLock(row_key)) return RefusePuts();
     const size_t size = kRowHeaderBytes + bytes.size();
     char* const row = batch_.arena.Allocate(size);
     EncodeRowTo({partition_->after.info.change_seq, 0, bytes}, row);
@@ -144,6 +141,11 @@ class Evaluator::Context : public WriteContext {
   }
 
  private:
+  void RefusePuts() {
+    error_ = model::MakeError(model::Reason::kStorageFull,
+                              "only deletes are accepted: no room");
+  }
+
   // A write whose row cannot be read fails as a whole, whatever it decides.
   bool Usable(const absl::Status& read) {
     if (error_.ok()) error_ = read;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "storage/side_rows.h"
 
+#include "absl/strings/str_cat.h"
 #include "base/bytes.h"
 #include "base/check.h"
 #include "storage/key_codec.h"
@@ -11,6 +12,10 @@ namespace {
 constexpr uint32_t kChanges = 0xFFFFFF01;
 constexpr uint32_t kCursors = 0xFFFFFF02;
 constexpr uint32_t kBackfills = 0xFFFFFF03;
+constexpr uint32_t kLocks = 0xFFFFFF04;
+constexpr uint32_t kTokens = 0xFFFFFF05;
+constexpr char kLedger = 1;
+constexpr char kReminder = 2;
 constexpr size_t kNumberAt = kRowKeyPrefixBytes;
 
 std::string KeyOf(uint32_t keyspace, PartitionId owner, uint64_t number) {
@@ -26,6 +31,27 @@ uint64_t NumberIn(absl::string_view key, uint32_t keyspace) {
   CHECK(key.size() == kNumberAt + sizeof(uint64_t) &&
         LoadU32(key.data()) == keyspace);
   return LoadU64(key.data() + kNumberAt);
+}
+
+std::string KeyOf(uint32_t keyspace, PartitionId owner,
+                  absl::string_view rest) {
+  return absl::StrCat(HashPrefix(KeyspaceId(keyspace), owner.value()), rest);
+}
+
+// What is behind the owner and, in kTokens, the kind.
+absl::string_view RestOf(absl::string_view key, uint32_t keyspace) {
+  CHECK(key.size() > kNumberAt && LoadU32(key.data()) == keyspace);
+  return key.substr(keyspace == kTokens ? kNumberAt + 1 : kNumberAt);
+}
+
+SideRange TokensOf(PartitionId owner, char kind) {
+  const std::string begin = KeyOf(kTokens, owner, absl::string_view(&kind, 1));
+  return {begin, PrefixEnd(begin)};
+}
+
+SideRange KeyspaceRange(uint32_t keyspace) {
+  return {HashPrefix(KeyspaceId(keyspace), 0),
+          HashPrefix(KeyspaceId(keyspace + 1), 0)};
 }
 
 SideRange RangeOf(uint32_t keyspace, PartitionId owner) {
@@ -47,6 +73,22 @@ std::string BackfillKey(PartitionId source, uint64_t index) {
   return KeyOf(kBackfills, source, index);
 }
 
+std::string LockKey(PartitionId partition, absl::string_view row_key) {
+  return KeyOf(kLocks, partition, row_key);
+}
+
+std::string LedgerKey(PartitionId partition, absl::string_view token) {
+  return KeyOf(kTokens, partition,
+               absl::StrCat(absl::string_view(&kLedger, 1), token));
+}
+
+std::string ReminderKey(PartitionId partition, absl::Time time,
+                        absl::string_view token) {
+  std::string rest(1, kReminder);
+  AppendU64(&rest, static_cast<uint64_t>(absl::ToUnixMicros(time)));
+  return KeyOf(kTokens, partition, absl::StrCat(rest, token));
+}
+
 ChangeSeq SeqOfChangeKey(absl::string_view key) {
   return ChangeSeq(NumberIn(key, kChanges));
 }
@@ -55,12 +97,34 @@ uint64_t IndexOfBackfillKey(absl::string_view key) {
   return NumberIn(key, kBackfills);
 }
 
+absl::string_view RowOfLockKey(absl::string_view key) {
+  return RestOf(key, kLocks);
+}
+
+absl::string_view TokenOfLedgerKey(absl::string_view key) {
+  return RestOf(key, kTokens);
+}
+
+absl::Time TimeOfReminderKey(absl::string_view key) {
+  const absl::string_view rest = RestOf(key, kTokens);
+  CHECK_GE(rest.size(), sizeof(uint64_t));
+  return absl::FromUnixMicros(static_cast<int64_t>(LoadU64(rest.data())));
+}
+
+absl::string_view TokenOfReminderKey(absl::string_view key) {
+  return RestOf(key, kTokens).substr(sizeof(uint64_t));
+}
+
 bool IsSideRow(absl::string_view row_key) {
   return KeyspaceOfRowKey(row_key) >= kFirstSideKeyspace;
 }
 
 bool IsChange(absl::string_view row_key) {
   return KeyspaceOfRowKey(row_key).value() == kChanges;
+}
+
+bool IsLock(absl::string_view row_key) {
+  return KeyspaceOfRowKey(row_key).value() == kLocks;
 }
 
 PartitionId OwnerOfSideRow(absl::string_view row_key) {
@@ -74,9 +138,22 @@ SideRange BackfillsOf(PartitionId source) {
   return RangeOf(kBackfills, source);
 }
 
-std::array<SideRange, 3> SideRangesOf(PartitionId partition) {
+SideRange AllLocks() { return KeyspaceRange(kLocks); }
+
+SideRange AllTokens() { return KeyspaceRange(kTokens); }
+
+SideRange LedgerOf(PartitionId partition) {
+  return TokensOf(partition, kLedger);
+}
+
+SideRange RemindersOf(PartitionId partition) {
+  return TokensOf(partition, kReminder);
+}
+
+std::array<SideRange, 5> SideRangesOf(PartitionId partition) {
   return {RangeOf(kChanges, partition), RangeOf(kCursors, partition),
-          RangeOf(kBackfills, partition)};
+          RangeOf(kBackfills, partition), RangeOf(kLocks, partition),
+          RangeOf(kTokens, partition)};
 }
 
 }  // namespace pallet::storage

@@ -7,10 +7,14 @@
 //   change   := 0xFFFFFF01 u32 | lineage u64 | change seq u64
 //   cursor   := 0xFFFFFF02 u32 | index partition u64 | source lineage u64
 //   backfill := 0xFFFFFF03 u32 | source partition u64 | index u64
+//   lock     := 0xFFFFFF04 u32 | partition u64 | row key
+//   ledger   := 0xFFFFFF05 u32 | partition u64 | 0x01 | token
+//   reminder := 0xFFFFFF05 u32 | partition u64 | 0x02 | time u64 | token
 //
 // (big endian). A change and a backfill belong to the source partition, a
-// cursor to the index partition; they go when it goes. What the rows hold is
-// gsi/'s. A lineage has the number of the partition it began with; partitions
+// cursor to the index partition, the others to their partition; they go when it
+// goes. What the first three hold is gsi/'s, the others are those of
+// transactions (docs/adr/0020-transactions.md). A lineage has the number of the partition it began with; partitions
 // are not split yet, so the two are one. On disk since format 3.
 // Pure functions; safe from any thread.
 #pragma once
@@ -20,6 +24,7 @@
 #include <string>
 
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "storage/ids.h"
 
 namespace pallet::storage {
@@ -31,12 +36,26 @@ std::string ChangeKey(PartitionId lineage, ChangeSeq seq);
 std::string CursorKey(PartitionId index, PartitionId lineage);
 std::string BackfillKey(PartitionId source, uint64_t index);
 
+// That the row is part of a transaction under way.
+std::string LockKey(PartitionId partition, absl::string_view row_key);
+// What became of the request with that token.
+std::string LedgerKey(PartitionId partition, absl::string_view token);
+// That the token may be forgotten, some time after that.
+std::string ReminderKey(PartitionId partition, absl::Time time,
+                        absl::string_view token);
+
 // REQUIRES: the key is of its kind.
 ChangeSeq SeqOfChangeKey(absl::string_view key);
 uint64_t IndexOfBackfillKey(absl::string_view key);
+// The locked row.
+absl::string_view RowOfLockKey(absl::string_view key);
+absl::string_view TokenOfLedgerKey(absl::string_view key);
+absl::Time TimeOfReminderKey(absl::string_view key);
+absl::string_view TokenOfReminderKey(absl::string_view key);
 
 bool IsSideRow(absl::string_view row_key);
 bool IsChange(absl::string_view row_key);
+bool IsLock(absl::string_view row_key);
 // REQUIRES: IsSideRow.
 PartitionId OwnerOfSideRow(absl::string_view row_key);
 
@@ -46,7 +65,13 @@ struct SideRange {
 };
 SideRange ChangesOf(PartitionId lineage);
 SideRange BackfillsOf(PartitionId source);
+// Of all partitions.
+SideRange AllLocks();
+SideRange AllTokens();
+SideRange LedgerOf(PartitionId partition);
+// In the order of their times.
+SideRange RemindersOf(PartitionId partition);
 // All side rows of a partition, kind by kind.
-std::array<SideRange, 3> SideRangesOf(PartitionId partition);
+std::array<SideRange, 5> SideRangesOf(PartitionId partition);
 
 }  // namespace pallet::storage

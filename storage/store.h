@@ -97,7 +97,8 @@ class WriteContext : public RowReader {
 
   // Rows beside the items (side_rows.h): not counted, and moving no change seq.
   // Their change seq is that of the partition's last change. Deleting what is
-  // not there is allowed. REQUIRES: the row is the partition's.
+  // not there is allowed. A lock is refused where an item is: what it holds is
+  // to be put. REQUIRES: the row is the partition's.
   virtual void PutSideRow(absl::string_view row_key,
                           absl::string_view bytes) = 0;
   virtual void DeleteSideRow(absl::string_view row_key) = 0;

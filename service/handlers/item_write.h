@@ -20,42 +20,12 @@
 #include "absl/strings/string_view.h"
 #include "cluster/partition_host.h"
 #include "cluster/partition_map.h"
-#include "model/expression/ast.h"
-#include "model/expression/update.h"
-#include "model/item_codec.h"
 #include "service/handlers/index_rows.h"
+#include "service/handlers/item_decision.h"
 #include "service/operation.h"
 #include "storage/store.h"
 
 namespace pallet::service {
-
-// What an item must meet before it is changed.
-struct ItemCondition {
-  model::expression::Expression expression;
-  bool return_item = false;  // as a detail of the error, if it fails
-};
-
-// How an item is made out of what it was.
-struct ItemUpdate {
-  // nullopt: nothing changes but that the item is there.
-  std::optional<model::expression::Expression> expression;
-  model::expression::UpdateLanguage language =
-      model::expression::UpdateLanguage::kExpression;
-  std::string key_item;  // canonical; of a new item
-};
-
-// What an answer has of the item.
-enum class ReturnedItem { kNone, kOld, kNew, kUpdatedOld, kUpdatedNew };
-
-// What becomes of one item.
-struct ItemChange {
-  std::string row_key;
-  std::optional<model::CanonicalItem> item;  // nullopt: updated or deleted
-  ReturnedItem returned = ReturnedItem::kNone;
-  std::unique_ptr<const ItemCondition> condition = {};  // null: none
-  std::unique_ptr<const ItemUpdate> update = {};        // null: put or deleted
-  bool reports_units = false;                           // of global indexes too
-};
 
 // What it was. Sizes by DynamoDB's rule; 0 for an item that is not there.
 struct ItemOutcome {
@@ -88,10 +58,6 @@ class ItemWrite final : public storage::RowWrite {
   void Done(const absl::Status& status) override;
 
  private:
-  // The table as the partition has it by now: its indexes may have changed
-  // since the write was made.
-  void LookAgain(const storage::WriteContext& context);
-
   const cluster::PartitionHost* const host_;
   // Shared because the table may go before the write is decided.
   cluster::TablePtr table_;

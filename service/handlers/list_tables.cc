@@ -32,20 +32,24 @@ absl::StatusOr<std::string> ListTables(const cluster::PartitionHost& host,
   const std::shared_ptr<const cluster::PartitionMap> map = host.map();
   const auto& tables = map->tables();
   const int limit = request.has_limit() ? request.limit() : kMaxNames;
+  // The service's own come last.
+  const auto end = std::partition_point(
+      tables.begin(), tables.end(), [](const cluster::TablePtr& each) {
+        return !cluster::IsSystemTable(each->name);
+      });
   auto table = tables.begin();
   if (request.has_exclusive_start_table_name()) {
     table = std::upper_bound(
-        tables.begin(), tables.end(), request.exclusive_start_table_name(),
+        tables.begin(), end, request.exclusive_start_table_name(),
         [](const std::string& name, const cluster::TablePtr& each) {
           return name < each->name;
         });
   }
   v1::ListTablesResponse response;
-  for (; table != tables.end() && response.table_names_size() < limit;
-       ++table) {
+  for (; table != end && response.table_names_size() < limit; ++table) {
     response.add_table_names((*table)->name);
   }
-  if (table != tables.end()) {
+  if (table != end) {
     response.set_last_evaluated_table_name(
         response.table_names(response.table_names_size() - 1));
   }

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "service/handlers/item_decision.h"
+
+#include <utility>
+
+#include "absl/strings/cord.h"
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
+#include "model/errors.h"
+#include "model/expression/condition.h"
+#include "pallet/wire/v1/error_details.pb.h"
+#include "service/handlers/index_rows.h"
+#include "service/operation.h"
+#include "service/wire.h"
+#include "storage/side_rows.h"
+
+namespace pallet::service {
+namespace {
+
+using model::ItemView;
+
+// The new item; nullopt if there is none.
+absl::StatusOr<std::optional<model::CanonicalItem>> Updated(
+    const ItemUpdate& update, std::optional<ItemView> old) {
+  const ItemView key(update.key_item);
+  if (update.expression.has_value()) {
+    return model::expression::ApplyUpdate(*update.expression, update.language,
+                                          old, key);
+  }
+  return model::expression::ApplyNothing(old, key);
+}
+
+}  // namespace
+
+absl::StatusOr<ItemDecision> DecideItem(const cluster::Table& table,
+                                        const ItemChange& change,
+                                        storage::WriteContext& context) {
+  ItemDecision decision;
+  ASSIGN_OR_RETURN(decision.old, context.Get(change.row_key));
+  const absl::string_view old_item =
+      decision.old.has_value() ? decision.old->item : absl::string_view();
+  if (change.condition != nullptr &&
+      !model::expression::Matches(change.condition->expression,
+                                  ItemView(old_item))) {
+    decision.condition_holds = false;
+    return decision;
+  }
+  if (change.update == nullptr) return decision;
+  ASSIGN_OR_RETURN(
+      decision.updated,
+      Updated(*change.update, decision.old.has_value()
+                                  ? std::optional(ItemView(old_item))
+                                  : std::nullopt));
+  if (decision.updated.has_value()) {
+    RETURN_IF_ERROR(CheckIndexKeys(table, decision.updated->bytes,
+                                   model::IndexKeyUse::kUpdate));
+  }
+  return decision;
+}
+
+absl::Status ConditionFailed(const ItemCondition& condition,
+                             absl::string_view item) {
+  absl::Status status = model::MakeError(model::Reason::kConditionalCheckFailed,
+                                         "The conditional request failed");
+  if (!condition.return_item || item.empty()) return status;
+  // A pallet.v1.ConditionalCheckFailure, whose item is bytes to us.
+  std::string detail;
+  AppendField(wire::ConditionalCheckFailure::kItemFieldNumber, item, &detail);
+  status.SetPayload(
+      absl::StrCat(kDetailPrefix, "pallet.v1.ConditionalCheckFailure"),
+      absl::Cord(std::move(detail)));
+  return status;
+}
+
+absl::Status CheckUnlocked(const cluster::PartitionHost& host,
+                           storage::PartitionId partition,
+                           absl::string_view row_key,
+                           storage::WriteContext& context) {
+  if (!host.locks().MayBeLocked(row_key)) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const std::optional<storage::RowView> lock,
+                   context.Get(storage::LockKey(partition, row_key)));
+  if (!lock.has_value()) return absl::OkStatus();
+  return model::MakeError(model::Reason::kTransactionConflict,
+                          "Transaction is ongoing for the item");
+}
+
+cluster::TablePtr LookAgain(const cluster::PartitionHost& host,
+                            cluster::TablePtr table,
+                            const storage::WriteContext& context) {
+  if (context.schema_version() <= table->schema_version) return table;
+  cluster::TablePtr now = host.FindTable(table->name);
+  if (now == nullptr || now->id != table->id) return table;
+  return now;
+}
+
+}  // namespace pallet::service
