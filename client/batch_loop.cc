@@ -29,7 +29,10 @@ void Collect(BatchGetResponse&& round, BatchGetResponse* all) {
     std::move(items.begin(), items.end(), std::back_inserter(collected));
   }
 }
-void Collect(BatchWriteResponse&&, BatchWriteResponse*) {}
+void Collect(BatchWriteResponse&& round, BatchWriteResponse* all) {
+  std::move(round.positions.begin(), round.positions.end(),
+            std::back_inserter(all->positions));
+}
 
 // Owns itself, as RetryLoop does; each round is a RetryLoop of its own.
 template <typename Request>

@@ -90,6 +90,26 @@ wire::ReturnValue ToMessage(ReturnedItem returned) {
   return wire::RETURN_VALUE_UNSPECIFIED;
 }
 
+void SetFreshness(const Freshness& freshness, wire::Freshness* message) {
+  if (freshness.strong) message->set_strong(true);
+  for (const std::string& position : freshness.positions) {
+    message->add_positions(position);
+  }
+  if (freshness.max_staleness.has_value()) {
+    absl::Duration rest;
+    const int64_t seconds =
+        absl::IDivDuration(*freshness.max_staleness, absl::Seconds(1), &rest);
+    message->mutable_max_staleness()->set_seconds(seconds);
+    message->mutable_max_staleness()->set_nanos(
+        static_cast<int32_t>(absl::ToInt64Nanoseconds(rest)));
+  }
+}
+
+bool IsSet(const Freshness& freshness) {
+  return freshness.strong || !freshness.positions.empty() ||
+         freshness.max_staleness.has_value();
+}
+
 template <typename Request, typename Message>
 void SetPage(const Request& request, Message* message) {
   message->set_table_name(request.table);
@@ -105,6 +125,9 @@ void SetPage(const Request& request, Message* message) {
   if (request.limit.has_value()) message->set_limit(*request.limit);
   if (!request.start_key.empty()) {
     message->set_exclusive_start_key(request.start_key.Encode());
+  }
+  if (IsSet(request.freshness)) {
+    SetFreshness(request.freshness, message->mutable_freshness());
   }
   SetCondition(request.names, request.values, message);
 }
@@ -380,6 +403,8 @@ absl::StatusOr<BatchWriteResponse> Decode<BatchWriteRequest>(
     return Malformed();
   }
   BatchWriteResponse response;
+  response.positions.assign(message.positions().begin(),
+                            message.positions().end());
   for (const auto& [table, entry] : message.unprocessed_items()) {
     BatchWrites& writes = response.unprocessed[table];
     for (const wire::WriteRequest& write : entry.requests()) {

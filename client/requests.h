@@ -104,6 +104,17 @@ struct UpdateItemResponse {
 
 // ---- Pages of items
 
+// How fresh a read of a global index must be; all that is set must hold. The
+// read waits until it does, at most as long as the call's timeout, and then
+// fails with kDeadlineExceeded and how far the index is behind. Tables and local
+// indexes are always fresh. See Session for positions that are kept for you.
+struct Freshness {
+  bool strong = false;  // sees every write acknowledged before it began
+  // Sees these writes: positions from their responses, at most 100.
+  std::vector<std::string> positions = {};
+  std::optional<absl::Duration> max_staleness = {};  // lags no more than this
+};
+
 struct QueryRequest {
   std::string table = {};
   std::string index = {};
@@ -117,6 +128,7 @@ struct QueryRequest {
   bool count_only = false;
   std::optional<int> limit = {};  // of evaluated items, per page
   Item start_key = {};            // a last_key; the page begins behind it
+  Freshness freshness = {};
 };
 
 struct ScanRequest {
@@ -134,6 +146,7 @@ struct ScanRequest {
   // from 0.
   int total_segments = 1;
   int segment = 0;
+  Freshness freshness = {};
 };
 
 // A page of a Query or Scan.
@@ -186,6 +199,8 @@ struct BatchWriteResponse {
   // Certainly not written when the retries or the time ran out; empty if all
   // was done.
   std::map<std::string, BatchWrites> unprocessed;
+  // They name what was written: one for each partition, of all tables.
+  std::vector<std::string> positions;
 };
 
 // ---- Tables

@@ -19,6 +19,7 @@
 #include "absl/synchronization/blocking_counter.h"
 #include "base/check.h"
 #include "base/clock.h"
+#include "client/session.h"
 #include "model/errors.h"
 #include "tests/testing/mini_cluster.h"
 #include "tests/testing/temporary_directory.h"
@@ -219,6 +220,59 @@ TEST_P(ClientNodeTest, GlobalIndexesAreReadLikeTables) {
   EXPECT_EQ(Lines(directory_.path() + "/names.json").size(), 5u);
 }
 
+TEST_P(ClientNodeTest, ASessionSeesItsOwnWritesInIndexes) {
+  const auto table = client_->CreateTable(
+      {.table = "orders",
+       .key = {.partition = {.name = "id"}},
+       .global_indexes = {{.name = "by-who", .partition = {{"who"}}}}});
+  ASSERT_TRUE(table.ok()) << table.status();
+  Session session(*client_);
+  const auto count = [](Client& client, const std::string& who) {
+    const auto page = client.Query({.table = "orders",
+                                    .index = "by-who",
+                                    .key_condition = "who = :w",
+                                    .values = {{":w", who}}});
+    EXPECT_TRUE(page.ok()) << page.status();
+    return page.ok() ? page->count : -1;
+  };
+  for (int i = 0; i < 100; ++i) {
+    const std::string id = absl::StrCat(i);
+    ASSERT_TRUE(
+        session->PutItem({.table = "orders", .item = {{"id", id}, {"who", id}}})
+            .ok());
+    ASSERT_EQ(count(*session, id), 1) << i;
+  }
+  ASSERT_TRUE(session
+                  ->UpdateItem({.table = table->arn,
+                                .key = {{"id", "1"}},
+                                .update = "SET who = :w",
+                                .values = {{":w", "ann"}}})
+                  .ok());
+  ASSERT_TRUE(
+      session->DeleteItem({.table = "orders", .key = {{"id", "2"}}}).ok());
+  EXPECT_EQ(count(*session, "ann"), 1);
+  EXPECT_EQ(count(*session, "1"), 0);
+  EXPECT_EQ(count(*session, "2"), 0);
+
+  BatchWriteRequest batch;
+  for (int i = 0; i < 20; ++i) {
+    batch.tables["orders"].puts.push_back(
+        {{"id", absl::StrCat("batch", i)}, {"who", "bob"}});
+  }
+  batch.tables[kTable].puts.push_back(Place(0, 10));
+  ASSERT_TRUE(session->BatchWrite(batch).ok());
+  Session other(*client_);
+  ASSERT_TRUE(other.Join(session.Token()).ok());
+  EXPECT_EQ(count(*other, "bob"), 20);
+  int streamed = 0;
+  for (const auto& item :
+       session->StreamScan({.table = "orders", .index = "by-who"})) {
+    ASSERT_TRUE(item.ok()) << item.status();
+    ++streamed;
+  }
+  EXPECT_EQ(streamed, 119);
+}
+
 TEST_P(ClientNodeTest, LocalIndexesOrderItemsAnew) {
   const auto table = client_->CreateTable(
       {.table = "cities",
@@ -412,7 +466,8 @@ TEST_P(ClientNodeTest, AnItemOfTheLargestSizePasses) {
 // The programs of client/examples, as a reader would start them.
 TEST_P(ClientNodeTest, EveryExampleRuns) {
   if (GetParam()) return;  // they choose their transport themselves
-  for (const char* name : {"mock", "pages", "quickstart", "throughput"}) {
+  for (const char* name :
+       {"mock", "pages", "quickstart", "session", "throughput"}) {
     const std::string command =
         absl::StrCat(PALLET_EXAMPLES, "/example_", name, " ",
                      cluster_->grpc_address(), " > /dev/null");
