@@ -4,9 +4,11 @@
 // stores: a read may miss a write that has just been answered, unless it asks
 // for it by position, or for all writes; and it says so when that takes too
 // long.
+#include <atomic>
 #include <cstdio>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
@@ -33,7 +35,7 @@ constexpr uint64_t kMaxBacklog = 50;
 
 class IndexFreshnessTest : public ::testing::Test {
  protected:
-  IndexFreshnessTest() {
+  explicit IndexFreshnessTest(uint64_t max_backlog = kMaxBacklog) {
     cluster::PartitionHostOptions options;
     options.data_directory = directory_.path();
     options.open_store = storage::Store::Open;
@@ -44,7 +46,7 @@ class IndexFreshnessTest : public ::testing::Test {
     host_ = *std::move(host);
     IndexingOptions indexing;
     indexing.host = host_.get();
-    indexing.max_backlog = kMaxBacklog;
+    indexing.max_backlog = max_backlog;
     indexing_ = std::make_unique<Indexing>(indexing);
     RegisterHandlers({.host = host_.get(),
                       .read_pool = &read_pool_,
@@ -165,22 +167,75 @@ class IndexFreshnessTest : public ::testing::Test {
   OperationRegistry registry_;
 };
 
-TEST_F(IndexFreshnessTest, AReadWithThePositionSeesTheWrite) {
-  const int trials = testing::TestRounds(300);
-  int missed = 0;
-  for (int i = 0; i < trials; ++i) {
-    const std::string who = absl::StrCat("who", i);
-    const auto position = Put(absl::StrCat("order", i), who);
-    ASSERT_TRUE(position.ok()) << position.status();
-    const auto without = Count(who);
-    ASSERT_TRUE(without.ok()) << without.status();
-    if (*without == 0) ++missed;
-    const auto with = Count(who, At(*position));
-    ASSERT_TRUE(with.ok()) << with.status();
-    ASSERT_EQ(*with, 1) << "trial " << i;
+// Writers that do nothing but write, beside those who write and then read.
+class WriteThenReadTest : public IndexFreshnessTest {
+ protected:
+  static constexpr int kWriters = 4;
+  static constexpr int kReaders = 24;
+  static constexpr int kOrders = 50;  // of each, again and again
+
+  WriteThenReadTest() : IndexFreshnessTest(/*max_backlog=*/1'000'000) {}
+
+  void Write(int writer) {
+    for (int i = 0; !stop_; ++i) {
+      const auto put = Put(absl::StrCat("load", writer, "-", i % 1000),
+                           absl::StrCat("load", writer, "-", i % 7));
+      ASSERT_TRUE(put.ok()) << put.status();
+    }
   }
-  std::printf("%d trials; missed without the position: %d; with it: 0\n",
-              trials, missed);
+
+  void TryAll(int reader, int trials) {
+    for (int i = 0; i < trials && !HasFailure(); ++i) {
+      const std::string prefix = absl::StrCat("reader", reader, "-");
+      const std::string who = absl::StrCat(prefix, i);
+      const auto position = Put(absl::StrCat(prefix, i % kOrders), who);
+      ASSERT_TRUE(position.ok()) << position.status();
+      const auto without = Count(who);
+      ASSERT_TRUE(without.ok()) << without.status();
+      if (*without == 0) ++missed_without_;
+      const auto with = Count(who, At(*position));
+      ASSERT_TRUE(with.ok()) << with.status();
+      if (*with != 1) ++missed_with_;
+      if (i < kOrders || i % 8 != 0) continue;
+      // Where the order was before.
+      const auto before =
+          Count(absl::StrCat(prefix, i - kOrders), At(*position));
+      ASSERT_TRUE(before.ok()) << before.status();
+      if (*before != 0) ++kept_;
+    }
+  }
+
+  std::atomic<bool> stop_ = false;
+  std::atomic<int> missed_without_ = 0;
+  std::atomic<int> missed_with_ = 0;
+  std::atomic<int> kept_ = 0;
+};
+
+TEST_F(WriteThenReadTest, AReadWithThePositionSeesTheWrite) {
+  const int trials = testing::TestRounds(2400) / kReaders;
+  std::vector<Thread> writers, readers;
+  for (int i = 0; i < kWriters; ++i) {
+    writers.emplace_back("writer", [this, i] { Write(i); });
+  }
+  for (int i = 0; i < kReaders; ++i) {
+    readers.emplace_back("reader", [this, i, trials] { TryAll(i, trials); });
+  }
+  readers.clear();
+  stop_ = true;
+  writers.clear();
+  std::printf(
+      "%d trials; missed without the position: %d; with it: %d; still where "
+      "they were: %d\n",
+      trials * kReaders, missed_without_.load(), missed_with_.load(),
+      kept_.load());
+  EXPECT_GT(missed_without_, 0);
+  EXPECT_EQ(missed_with_, 0);
+  EXPECT_EQ(kept_, 0);
+  ASSERT_TRUE(Count("nobody", "freshness { strong: true }").ok());
+  const auto check =
+      gsi::CheckIndexes(*indexing_->TopologyOf(*host_->FindTable("orders")));
+  ASSERT_TRUE(check.ok()) << check.status();
+  EXPECT_EQ(check->differences, 0u);
 }
 
 TEST_F(IndexFreshnessTest, AStrongReadSeesWhatAnybodyWasTold) {
