@@ -77,6 +77,8 @@ absl::Status Node::Start() {
       IndexingOptions{host_.get(), options_.clock, options_.logger,
                       options_.config.index.max_backlog});
   metrics_.SetIndexSource([this] { return SampleIndexes(); });
+  ASSIGN_OR_RETURN(transactions_,
+                   Transactions::Open({host_.get(), options_.logger}));
   control_ = std::make_unique<Executor>(ControlOptions());
   read_pool_ =
       std::make_unique<Executor>(ReadPoolOptions(options_.config.read));
@@ -85,6 +87,7 @@ absl::Status Node::Start() {
                     .read_pool = read_pool_.get(),
                     .control = control_.get(),
                     .index_keeper = indexing_.get(),
+                    .transactions = transactions_.get(),
                     .max_global_indexes = options_.config.max_global_indexes,
                     .endpoint =
                         [this] {
@@ -248,6 +251,8 @@ void Node::Shutdown(absl::Duration patience) {
   watcher_.Join();
   // A read that waits for an index would be waited for.
   if (indexing_ != nullptr) indexing_->Stop();
+  // And a transaction that waits for room in a store.
+  if (transactions_ != nullptr) transactions_->Stop();
   // The admin server stays: an operator wants to see a node drain.
   const absl::Duration start = options_.clock->Monotonic();
   if (grpc_ != nullptr) grpc_->Shutdown(patience);

@@ -81,19 +81,22 @@ constexpr MessageRow kBuilt[] = {
      "table_name item expected return_values return_consumed_capacity "
      "return_item_collection_metrics "
      "conditional_operator condition_expression expression_attribute_names "
-     "expression_attribute_values return_values_on_condition_check_failure"},
+     "expression_attribute_values return_values_on_condition_check_failure "
+     "client_request_token"},
     {"UpdateItemRequest",
      "table_name key attribute_updates expected conditional_operator "
      "return_values return_consumed_capacity return_item_collection_metrics "
      "update_expression "
      "condition_expression expression_attribute_names "
-     "expression_attribute_values return_values_on_condition_check_failure"},
+     "expression_attribute_values return_values_on_condition_check_failure "
+     "client_request_token"},
     {"DeleteItemRequest",
      "table_name key expected conditional_operator return_values "
      "return_consumed_capacity return_item_collection_metrics "
      "condition_expression "
      "expression_attribute_names expression_attribute_values "
-     "return_values_on_condition_check_failure"},
+     "return_values_on_condition_check_failure "
+     "client_request_token"},
     {"QueryRequest",
      "table_name index_name select attributes_to_get limit consistent_read "
      "key_conditions query_filter conditional_operator scan_index_forward "
@@ -120,6 +123,26 @@ constexpr MessageRow kBuilt[] = {
      "expression_attribute_names"},
     {"BatchWriteItemRequest",
      "request_items return_consumed_capacity return_item_collection_metrics"},
+    {"TransactGetItemsRequest", "transact_items return_consumed_capacity"},
+    {"TransactGetItem", "get"},
+    {"Get", "key table_name projection_expression expression_attribute_names"},
+    {"TransactWriteItemsRequest",
+     "transact_items return_consumed_capacity return_item_collection_metrics "
+     "client_request_token"},
+    {"TransactWriteItem", "condition_check put delete update"},
+    {"ConditionCheck",
+     "key table_name condition_expression expression_attribute_names "
+     "expression_attribute_values return_values_on_condition_check_failure"},
+    {"Put",
+     "item table_name condition_expression expression_attribute_names "
+     "expression_attribute_values return_values_on_condition_check_failure"},
+    {"Delete",
+     "key table_name condition_expression expression_attribute_names "
+     "expression_attribute_values return_values_on_condition_check_failure"},
+    {"Update",
+     "key update_expression table_name condition_expression "
+     "expression_attribute_names expression_attribute_values "
+     "return_values_on_condition_check_failure"},
     {"WriteRequestList", "requests"},
     {"WriteRequest", "put_request delete_request"},
     {"PutRequest", "item"},

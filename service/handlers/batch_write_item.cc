@@ -47,6 +47,7 @@ struct PartitionWrites {
   ItemWrite::Changes changes;
   std::vector<const wire::WriteRequest*> requests;   // of the changes
   std::vector<wire::ItemCollectionMetrics> metrics;  // if asked for
+  std::vector<std::string> deleted;                  // keys, of the deletes
   std::string table_name;                            // as the request has it
   cluster::TablePtr table;
 };
@@ -143,7 +144,11 @@ absl::Status RouteTable(const Router& router, TableWrites& writes,
     }
     ItemChange change;
     change.row_key = std::move(row.key);
-    if (put) change.item = std::move(item);
+    if (put) {
+      change.item = std::move(item);
+    } else {
+      share.deleted.push_back(std::move(item.bytes));
+    }
     share.changes.push_back(std::move(change));
   }
   return absl::OkStatus();
@@ -185,10 +190,16 @@ class BatchWrite : public std::enable_shared_from_this<BatchWrite> {
         std::move(share.changes), context,
         [self = shared_from_this(), table = share.table_name,
          table_id = share.table->id, lineage = share.partition->id,
-         metrics = std::move(share.metrics)](
-            const absl::Status& status, const ItemWrite::Outcomes& outcomes) {
+         metrics = std::move(share.metrics),
+         deleted = std::move(share.deleted)](
+            const absl::Status& status, const ItemWrite::Outcomes& outcomes,
+            const ItemWrite::Changes& changes) {
           if (status.ok()) {
             self->AddPosition({table_id, lineage, outcomes.back().change_seq});
+          }
+          if (!status.ok() &&
+              model::ReasonOf(status) == model::Reason::kTransactionConflict) {
+            return self->Conflicted(table, status, changes, deleted);
           }
           self->Written(table, status, outcomes, metrics);
         });
@@ -216,6 +227,27 @@ class BatchWrite : public std::enable_shared_from_this<BatchWrite> {
         }
       } else {
         status_.Update(status);
+      }
+    }
+    OneKnown();
+  }
+
+  // One of the items is part of a transaction; a repeat will not take long.
+  void Conflicted(const std::string& table, const absl::Status& status,
+                  const ItemWrite::Changes& changes,
+                  const std::vector<std::string>& deleted) {
+    {
+      absl::MutexLock lock(&mutex_);
+      throttled_ = status;
+      auto& left = (*response_.mutable_unprocessed_items())[table];
+      size_t deletes = 0;
+      for (const ItemChange& change : changes) {
+        wire::WriteRequest* const request = left.add_requests();
+        if (change.item.has_value()) {
+          request->mutable_put_request()->set_item(change.item->bytes);
+        } else {
+          request->mutable_delete_request()->set_key(deleted[deletes++]);
+        }
       }
     }
     OneKnown();

@@ -22,6 +22,7 @@ absl::Status CheckConstraints(const wire::DeleteItemRequest& request) {
 }
 
 absl::Status DeleteItem(const Router& router, ExpressionCache& cache,
+                        Transactions* transactions,
                         const wire::DeleteItemRequest& request,
                         const CallContext& context, Reply* reply) {
   ASSIGN_OR_RETURN(const std::string name,
@@ -38,23 +39,26 @@ absl::Status DeleteItem(const Router& router, ExpressionCache& cache,
   SingleWrite write =
       MakeSingleWrite(request, table, std::move(row), &*language);
   AddMetrics(router, request, key.bytes, &write);
-  return SubmitSingleWrite(router, std::move(write), context, reply);
+  RETURN_IF_ERROR(AddToken(request, key.bytes, &write));
+  return SubmitSingleWrite(router, transactions, std::move(write), context,
+                           reply);
 }
 
 }  // namespace
 
 void RegisterDeleteItem(const HandlerOptions& options,
                         OperationRegistry* registry) {
-  registry->Add("DeleteItem",
-                Submitted<wire::DeleteItemRequest>(
-                    [router = Router(options.host, options.index_keeper),
-                     cache = options.expressions](
-                        const wire::DeleteItemRequest& request,
-                        const CallContext& context, Reply reply) {
-                      const absl::Status status =
-                          DeleteItem(router, *cache, request, context, &reply);
-                      if (!status.ok()) reply(status);
-                    }));
+  registry->Add(
+      "DeleteItem",
+      Submitted<wire::DeleteItemRequest>(
+          [router = Router(options.host, options.index_keeper),
+           cache = options.expressions, transactions = options.transactions](
+              const wire::DeleteItemRequest& request,
+              const CallContext& context, Reply reply) {
+            const absl::Status status = DeleteItem(router, *cache, transactions,
+                                                   request, context, &reply);
+            if (!status.ok()) reply(status);
+          }));
 }
 
 }  // namespace pallet::service

@@ -21,6 +21,10 @@ void RegisterHandlers(const HandlerOptions& options,
   RegisterQuery(options, registry);
   RegisterScan(options, registry);
   RegisterTags(options, registry);
+  if (options.transactions != nullptr) {
+    RegisterTransactGetItems(options, registry);
+    RegisterTransactWriteItems(options, registry);
+  }
   RegisterUpdateItem(options, registry);
   RegisterUpdateTable(options, registry);
 }

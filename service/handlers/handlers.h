@@ -19,6 +19,8 @@
 
 namespace pallet::service {
 
+class Transactions;
+
 // All outlive the registry and every call.
 struct HandlerOptions {
   Clock* clock = Clock::Real();
@@ -27,6 +29,8 @@ struct HandlerOptions {
   Executor* control = nullptr;    // changes of tables
   // Null: global indexes stay CREATING.
   IndexKeeper* index_keeper = nullptr;
+  // Null: there are no transactions, and no writes with tokens.
+  Transactions* transactions = nullptr;
   size_t max_global_indexes = model::kMaxGlobalIndexes;  // of a table
   // Shared by the handlers, which keep it.
   std::shared_ptr<ExpressionCache> expressions =
@@ -61,6 +65,8 @@ void RegisterQuery(const HandlerOptions&,
 void RegisterScan(const HandlerOptions&, OperationRegistry*);  // and its stream
 // TagResource, UntagResource and ListTagsOfResource.
 void RegisterTags(const HandlerOptions&, OperationRegistry*);
+void RegisterTransactGetItems(const HandlerOptions&, OperationRegistry*);
+void RegisterTransactWriteItems(const HandlerOptions&, OperationRegistry*);
 void RegisterUpdateItem(const HandlerOptions&, OperationRegistry*);
 void RegisterUpdateTable(const HandlerOptions&, OperationRegistry*);
 

@@ -8,6 +8,7 @@
 #include "base/status_macros.h"
 #include "model/errors.h"
 #include "model/expression/condition.h"
+#include "model/expression/projection.h"
 #include "pallet/wire/v1/error_details.pb.h"
 #include "service/handlers/index_rows.h"
 #include "service/operation.h"
@@ -28,6 +29,21 @@ absl::StatusOr<std::optional<model::CanonicalItem>> Updated(
                                           old, key);
   }
   return model::expression::ApplyNothing(old, key);
+}
+
+std::optional<std::string> Whole(absl::string_view item) {
+  if (item.empty()) return std::nullopt;
+  return std::string(item);
+}
+
+// The paths that the update names.
+std::optional<std::string> Touched(const ItemUpdate& update,
+                                   absl::string_view item) {
+  if (item.empty() || !update.expression.has_value()) return std::nullopt;
+  std::string part = model::expression::Project(
+      update.expression->tree->targets, ItemView(item));
+  if (part.empty()) return std::nullopt;
+  return part;
 }
 
 }  // namespace
@@ -56,6 +72,29 @@ absl::StatusOr<ItemDecision> DecideItem(const cluster::Table& table,
                                    model::IndexKeyUse::kUpdate));
   }
   return decision;
+}
+
+std::optional<std::string> AttributesReturned(const ItemChange& change,
+                                              const ItemDecision& decision) {
+  if (change.returned == ReturnedItem::kNone) return std::nullopt;
+  const absl::string_view old_item =
+      decision.old.has_value() ? decision.old->item : absl::string_view();
+  const model::CanonicalItem* const item = decision.ItemOf(change);
+  const absl::string_view new_item =
+      item != nullptr ? absl::string_view(item->bytes) : absl::string_view();
+  switch (change.returned) {
+    case ReturnedItem::kNone:
+      return std::nullopt;
+    case ReturnedItem::kOld:
+      return Whole(old_item);
+    case ReturnedItem::kNew:
+      return Whole(new_item);
+    case ReturnedItem::kUpdatedOld:
+      return Touched(*change.update, old_item);
+    case ReturnedItem::kUpdatedNew:
+      return Touched(*change.update, new_item);
+  }
+  return std::nullopt;
 }
 
 absl::Status ConditionFailed(const ItemCondition& condition,

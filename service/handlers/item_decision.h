@@ -68,6 +68,10 @@ absl::StatusOr<ItemDecision> DecideItem(const cluster::Table& table,
                                         const ItemChange& change,
                                         storage::WriteContext& context);
 
+// What an answer tells of the item; nullopt: nothing.
+std::optional<std::string> AttributesReturned(const ItemChange& change,
+                                              const ItemDecision& decision);
+
 // kConditionalCheckFailed, with the item as a detail if it was asked for.
 // `item` is empty if there is none.
 absl::Status ConditionFailed(const ItemCondition& condition,

@@ -5,7 +5,6 @@
 
 #include "base/check.h"
 #include "base/status_macros.h"
-#include "model/expression/projection.h"
 #include "service/handlers/item_effects.h"
 #include "service/operation.h"
 #include "service/throttling.h"
@@ -13,42 +12,7 @@
 namespace pallet::service {
 namespace {
 
-using model::ItemView;
 using model::expression::Expression;
-
-std::optional<std::string> Whole(absl::string_view item) {
-  if (item.empty()) return std::nullopt;
-  return std::string(item);
-}
-
-// The paths that the update names.
-std::optional<std::string> Touched(const ItemUpdate& update,
-                                   absl::string_view item) {
-  if (item.empty() || !update.expression.has_value()) return std::nullopt;
-  std::string part = model::expression::Project(
-      update.expression->tree->targets, ItemView(item));
-  if (part.empty()) return std::nullopt;
-  return part;
-}
-
-// Either item is empty if it is not there.
-std::optional<std::string> Returned(const ItemChange& change,
-                                    absl::string_view old_item,
-                                    absl::string_view new_item) {
-  switch (change.returned) {
-    case ReturnedItem::kNone:
-      return std::nullopt;
-    case ReturnedItem::kOld:
-      return Whole(old_item);
-    case ReturnedItem::kNew:
-      return Whole(new_item);
-    case ReturnedItem::kUpdatedOld:
-      return Touched(*change.update, old_item);
-    case ReturnedItem::kUpdatedNew:
-      return Touched(*change.update, new_item);
-  }
-  return std::nullopt;
-}
 
 absl::StatusOr<ItemOutcome> Apply(const cluster::Table& table,
                                   storage::PartitionId partition,
@@ -69,9 +33,7 @@ absl::StatusOr<ItemOutcome> Apply(const cluster::Table& table,
     return ConditionFailed(*change.condition, old_item);
   }
   const model::CanonicalItem* const item = decision.ItemOf(change);
-  outcome.returned = Returned(
-      change, old_item,
-      item != nullptr ? absl::string_view(item->bytes) : absl::string_view());
+  outcome.returned = AttributesReturned(change, decision);
   ItemTransition transition = {.row_key = change.row_key,
                                .reports_units = change.reports_units};
   if (old.has_value()) transition.before = {old->item, old->item_size};
@@ -137,7 +99,7 @@ void ItemWrite::Done(const absl::Status& status) {
   for (const ItemOutcome& outcome : outcomes_) {
     Charge(*table_, UnitKind::kWrite, outcome.units.OfTable());
   }
-  finished_(status, std::move(outcomes_));
+  finished_(status, std::move(outcomes_), changes_);
 }
 
 }  // namespace pallet::service

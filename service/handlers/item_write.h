@@ -43,8 +43,8 @@ class ItemWrite final : public storage::RowWrite {
   using Outcomes = absl::InlinedVector<ItemOutcome, 1>;
   // Called once. `outcomes` are in the order of the changes, if the status is
   // OK. On the store's thread: it must not block.
-  using Finished =
-      absl::AnyInvocable<void(const absl::Status& status, Outcomes outcomes)>;
+  using Finished = absl::AnyInvocable<void(
+      const absl::Status& status, Outcomes outcomes, const Changes& changes)>;
 
   // Does nothing if the call's deadline has passed or it was cancelled before
   // it is decided. `host` outlives the write.

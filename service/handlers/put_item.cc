@@ -32,6 +32,7 @@ absl::StatusOr<model::CanonicalItem> ItemOf(
 }
 
 absl::Status PutItem(const Router& router, ExpressionCache& cache,
+                     Transactions* transactions,
                      const wire::PutItemRequest& request,
                      const CallContext& context, Reply* reply) {
   ASSIGN_OR_RETURN(const std::string name,
@@ -48,24 +49,27 @@ absl::Status PutItem(const Router& router, ExpressionCache& cache,
   SingleWrite write =
       MakeSingleWrite(request, table, std::move(row), &*language);
   AddMetrics(router, request, item.bytes, &write);
+  RETURN_IF_ERROR(AddToken(request, item.bytes, &write));
   write.change.item = std::move(item);
-  return SubmitSingleWrite(router, std::move(write), context, reply);
+  return SubmitSingleWrite(router, transactions, std::move(write), context,
+                           reply);
 }
 
 }  // namespace
 
 void RegisterPutItem(const HandlerOptions& options,
                      OperationRegistry* registry) {
-  registry->Add("PutItem",
-                Submitted<wire::PutItemRequest>(
-                    [router = Router(options.host, options.index_keeper),
-                     cache = options.expressions](
-                        const wire::PutItemRequest& request,
-                        const CallContext& context, Reply reply) {
-                      const absl::Status status =
-                          PutItem(router, *cache, request, context, &reply);
-                      if (!status.ok()) reply(status);
-                    }));
+  registry->Add(
+      "PutItem",
+      Submitted<wire::PutItemRequest>(
+          [router = Router(options.host, options.index_keeper),
+           cache = options.expressions, transactions = options.transactions](
+              const wire::PutItemRequest& request, const CallContext& context,
+              Reply reply) {
+            const absl::Status status =
+                PutItem(router, *cache, transactions, request, context, &reply);
+            if (!status.ok()) reply(status);
+          }));
 }
 
 }  // namespace pallet::service

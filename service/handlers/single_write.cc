@@ -6,6 +6,7 @@
 #include "service/capacity.h"
 #include "service/position.h"
 #include "service/throttling.h"
+#include "service/transactions/transactions.h"
 #include "service/wire.h"
 
 namespace pallet::service {
@@ -40,6 +41,26 @@ struct Telling {
   storage::PartitionId lineage;
 };
 
+// Of a write that was done before.
+std::string EncodeRepeat(const Telling& telling,
+                         const TransactionResult& result) {
+  std::string encoded;
+  if (!result.attributes.empty()) {
+    AppendField(Response::kAttributesFieldNumber, result.attributes, &encoded);
+  }
+  for (const std::string& position : result.positions) {
+    AppendField(Response::kPositionFieldNumber, position, &encoded);
+  }
+  if (!WantsCapacity(telling.capacity)) return encoded;
+  UnitsByArm units;
+  for (const auto& each : result.replay) units.table += each.read_units();
+  Response rest;
+  FillConsumedCapacity(telling.capacity, telling.table_name, units,
+                       rest.mutable_consumed_capacity());
+  AppendMessage(rest, &encoded);
+  return encoded;
+}
+
 std::string EncodeResponse(const Telling& telling, const ItemOutcome& outcome) {
   std::string encoded;
   if (outcome.returned.has_value()) {
@@ -62,6 +83,38 @@ std::string EncodeResponse(const Telling& telling, const ItemOutcome& outcome) {
   }
   AppendMessage(rest, &encoded);
   return encoded;
+}
+
+// As a transaction of one action, which keeps its token.
+void WriteOnce(Transactions& transactions, SingleWrite write,
+               const CallContext& context, Reply reply) {
+  TransactionPlan plan;
+  plan.token = std::move(write.token);
+  plan.fingerprint = std::move(write.fingerprint);
+  plan.actions = 1;
+  plan.single_write = true;
+  Telling telling = {write.capacity, write.table_name, std::move(write.metrics),
+                     write.table->id, write.row.partition->id};
+  TransactionPart& part = plan.parts.emplace_back();
+  part.table = write.table;
+  part.partition = write.row.partition;
+  TransactionAction& action = part.actions.emplace_back();
+  action.table_name = std::move(write.table_name);
+  action.change = std::move(write.change);
+  action.change.row_key = std::move(write.row.key);
+  action.change.reports_units = WantsCapacity(write.capacity);
+  transactions.Write(std::move(plan), context,
+                     [reply = std::move(reply), telling = std::move(telling),
+                      table = std::move(write.table)](
+                         absl::StatusOr<TransactionResult> result) mutable {
+                       if (!result.ok()) return reply(result.status());
+                       if (result->is_repeat)
+                         return reply(EncodeRepeat(telling, *result));
+                       const ItemOutcome& outcome = result->outcomes.front();
+                       Charge(*table, UnitKind::kWrite,
+                              outcome.units.OfTable());
+                       reply(EncodeResponse(telling, outcome));
+                     });
 }
 
 }  // namespace
@@ -87,10 +140,25 @@ ReturnedItem ReturnedOf(wire::ReturnValue choice) {
   }
 }
 
-absl::Status SubmitSingleWrite(const Router& router, SingleWrite write,
-                               const CallContext& context, Reply* reply) {
+absl::Status CheckRequestToken(absl::string_view token) {
+  model::Constraints constraints;
+  constraints.CheckLength(token, "clientRequestToken", 1, 36);
+  return constraints.ToStatus();
+}
+
+absl::Status SubmitSingleWrite(const Router& router, Transactions* transactions,
+                               SingleWrite write, const CallContext& context,
+                               Reply* reply) {
   RETURN_IF_ERROR(Admit(*write.table, UnitKind::kWrite));
   RETURN_IF_ERROR(router.CheckRoom(*write.table, write.row.partition->id));
+  if (!write.token.empty()) {
+    if (transactions == nullptr) {
+      return model::MakeError(model::Reason::kNotBuilt,
+                              "This server keeps no request tokens");
+    }
+    WriteOnce(*transactions, std::move(write), context, std::move(*reply));
+    return absl::OkStatus();
+  }
   // Shared because a write that is refused takes what it holds with it.
   auto shared_reply = std::make_shared<Reply>(std::move(*reply));
   ItemWrite::Changes changes;
@@ -106,7 +174,8 @@ absl::Status SubmitSingleWrite(const Router& router, SingleWrite write,
            telling = Telling{write.capacity, std::move(write.table_name),
                              std::move(write.metrics), write.table->id,
                              write.row.partition->id}](
-              const absl::Status& decided, ItemWrite::Outcomes outcomes) {
+              const absl::Status& decided, ItemWrite::Outcomes outcomes,
+              const ItemWrite::Changes&) {
             if (!decided.ok()) return (*shared_reply)(decided);
             (*shared_reply)(EncodeResponse(telling, outcomes.front()));
           }));

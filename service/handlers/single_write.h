@@ -10,15 +10,19 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "base/status_macros.h"
 #include "pallet/wire/v1/item.pb.h"
 #include "service/handlers/item_language.h"
 #include "service/handlers/item_write.h"
+#include "service/handlers/transact.h"
 #include "service/item_collections.h"
 #include "service/operation.h"
 #include "service/router.h"
 #include "service/validation.h"
 
 namespace pallet::service {
+
+class Transactions;
 
 template <typename Request>
 void CheckWriteEnums(const Request& request, model::Constraints* constraints) {
@@ -49,6 +53,9 @@ struct SingleWrite {
       wire::v1::RETURN_CONSUMED_CAPACITY_UNSPECIFIED;
   std::string table_name;  // as the request has it
   std::optional<wire::v1::ItemCollectionMetrics> metrics = {};
+  // Of a write that may be repeated.
+  std::string token = {};
+  std::string fingerprint = {};  // of what it asks for
 };
 
 // The write that a request asks for, but for what becomes of the item.
@@ -83,9 +90,36 @@ void AddMetrics(const Router& router, const Request& request,
   }
 }
 
+// kValidation unless it has 1..36 bytes.
+absl::Status CheckRequestToken(absl::string_view token);
+
+// Takes the request's token, if it has one. `bytes` are the canonical item or
+// key of the request.
+template <typename Request>
+absl::Status AddToken(const Request& request, absl::string_view bytes,
+                      SingleWrite* write) {
+  if (!request.has_client_request_token()) return absl::OkStatus();
+  RETURN_IF_ERROR(CheckRequestToken(request.client_request_token()));
+  write->token = request.client_request_token();
+  Request same = request;
+  same.clear_client_request_token();
+  same.clear_return_consumed_capacity();
+  same.clear_return_item_collection_metrics();
+  if constexpr (requires { same.set_item(std::string()); }) {
+    same.set_item(std::string(bytes));
+  } else {
+    same.set_key(std::string(bytes));
+  }
+  // The three requests may not be taken for each other.
+  write->fingerprint = FingerprintOf(same) + Request::descriptor()->name();
+  return absl::OkStatus();
+}
+
 // Hands the write to the row's partition. If this returns OK the reply will be
 // called with the encoded response, and *reply is taken; otherwise it is not.
-absl::Status SubmitSingleWrite(const Router& router, SingleWrite write,
-                               const CallContext& context, Reply* reply);
+// `transactions` may be null if there are no tokens.
+absl::Status SubmitSingleWrite(const Router& router, Transactions* transactions,
+                               SingleWrite write, const CallContext& context,
+                               Reply* reply);
 
 }  // namespace pallet::service

@@ -46,6 +46,7 @@ absl::Status CheckConstraints(const wire::UpdateItemRequest& request) {
 }
 
 absl::Status UpdateItem(const Router& router, ExpressionCache& cache,
+                        Transactions* transactions,
                         const wire::UpdateItemRequest& request,
                         const CallContext& context, Reply* reply) {
   ASSIGN_OR_RETURN(const std::string name,
@@ -62,26 +63,29 @@ absl::Status UpdateItem(const Router& router, ExpressionCache& cache,
   SingleWrite write =
       MakeSingleWrite(request, table, std::move(row), &*language);
   AddMetrics(router, request, key.bytes, &write);
+  RETURN_IF_ERROR(AddToken(request, key.bytes, &write));
   write.change.update = std::make_unique<const ItemUpdate>(
       ItemUpdate{std::move(language->update), language->update_language,
                  std::move(key.bytes)});
-  return SubmitSingleWrite(router, std::move(write), context, reply);
+  return SubmitSingleWrite(router, transactions, std::move(write), context,
+                           reply);
 }
 
 }  // namespace
 
 void RegisterUpdateItem(const HandlerOptions& options,
                         OperationRegistry* registry) {
-  registry->Add("UpdateItem",
-                Submitted<wire::UpdateItemRequest>(
-                    [router = Router(options.host, options.index_keeper),
-                     cache = options.expressions](
-                        const wire::UpdateItemRequest& request,
-                        const CallContext& context, Reply reply) {
-                      const absl::Status status =
-                          UpdateItem(router, *cache, request, context, &reply);
-                      if (!status.ok()) reply(status);
-                    }));
+  registry->Add(
+      "UpdateItem",
+      Submitted<wire::UpdateItemRequest>(
+          [router = Router(options.host, options.index_keeper),
+           cache = options.expressions, transactions = options.transactions](
+              const wire::UpdateItemRequest& request,
+              const CallContext& context, Reply reply) {
+            const absl::Status status = UpdateItem(router, *cache, transactions,
+                                                   request, context, &reply);
+            if (!status.ok()) reply(status);
+          }));
 }
 
 }  // namespace pallet::service

@@ -14,7 +14,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "absl/synchronization/mutex.h"
-#include "service/json/crypto.h"
+#include "service/crypto.h"
 
 namespace pallet::service::json {
 namespace {

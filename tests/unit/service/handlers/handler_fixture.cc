@@ -110,11 +110,15 @@ HandlerTest::HandlerTest() {
   CHECK(host.ok()) << host.status();
   host_ = *std::move(host);
   index_keeper_.host = host_.get();
+  auto transactions = Transactions::Open({host_.get(), logger_.get()});
+  CHECK(transactions.ok()) << transactions.status();
+  transactions_ = *std::move(transactions);
   RegisterHandlers({.clock = &clock_,
                     .host = host_.get(),
                     .read_pool = &read_pool_,
                     .control = &control_,
-                    .index_keeper = &index_keeper_},
+                    .index_keeper = &index_keeper_,
+                    .transactions = transactions_.get()},
                    &registry_);
   const std::string plain =
       Call("CreateTable",

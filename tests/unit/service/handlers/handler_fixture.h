@@ -23,6 +23,7 @@
 #include "gtest/gtest.h"
 #include "service/handlers/handlers.h"
 #include "service/operation.h"
+#include "service/transactions/transactions.h"
 #include "tests/testing/fake_store.h"
 #include "tests/testing/manual_clock.h"
 #include "tests/testing/temporary_directory.h"
@@ -88,6 +89,7 @@ class HandlerTest : public ::testing::Test {
   Executor read_pool_{{.name = "read", .threads = 2, .queue_limit = 64}};
   Executor control_{{.name = "control", .threads = 1, .queue_limit = 64}};
   FakeIndexKeeper index_keeper_;
+  std::unique_ptr<Transactions> transactions_;
   OperationRegistry registry_;
 
  private:

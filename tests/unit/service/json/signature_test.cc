@@ -14,7 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
-#include "service/json/crypto.h"
+#include "service/crypto.h"
 
 namespace pallet::service::json {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "service/json/crypto.h"
+#include "service/crypto.h"
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
@@ -8,7 +8,7 @@
 
 #include "base/check.h"
 
-namespace pallet::service::json {
+namespace pallet::service {
 namespace {
 
 constexpr size_t kDigest = 32;
@@ -71,4 +71,4 @@ bool EqualInConstantTime(absl::string_view a, absl::string_view b) {
          CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
-}  // namespace pallet::service::json
+}  // namespace pallet::service
