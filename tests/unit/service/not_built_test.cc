@@ -114,6 +114,9 @@ std::vector<const Descriptor*> BuiltRequests() {
           wire::v1::ScanRequest::descriptor(),
           wire::v1::BatchGetItemRequest::descriptor(),
           wire::v1::BatchWriteItemRequest::descriptor(),
+          wire::v1::TransactGetItemsRequest::descriptor(),
+          wire::v1::TransactWriteItemsRequest::descriptor(),
+          wire::v1::UpdateItemRequest::descriptor(),
           wire::v1::StreamQueryRequest::descriptor(),
           wire::v1::StreamScanRequest::descriptor()};
 }
@@ -132,16 +135,16 @@ TEST(NotBuiltTest, EachFieldOfEachRequestIsBuiltOrRefusedByName) {
                           "put_request.item",
                           "StreamScanRequest.scan.segment"}));
   EXPECT_THAT(built, ::testing::Not(::testing::Contains(
-                         "PutItemRequest.client_request_token")));
+                         "CreateTableRequest.resource_policy")));
 }
 
 TEST(NotBuiltTest, UnbuiltFieldsAreRefusedByName) {
-  wire::v1::PutItemRequest request;
-  request.set_client_request_token("t");
+  v1::CreateTableRequest request;
+  request.set_resource_policy("t");
   const absl::Status status =
       BuiltFields(request.GetDescriptor()).Check(request);
   EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented);
-  EXPECT_THAT(std::string(status.message()), HasSubstr("client_request_token"));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("resource_policy"));
 }
 
 TEST(NotBuiltTest, FieldsOfALaterContractAreRefusedByNumber) {
@@ -165,8 +168,8 @@ TEST(NotBuiltTest, ABuiltFieldOfAnotherWireTypeIsAnUnknownOne) {
 }
 
 TEST(NotBuiltTest, AnEmptyTextThatIsSetIsRefusedToo) {
-  wire::v1::PutItemRequest request;
-  request.set_client_request_token("");
+  v1::CreateTableRequest request;
+  request.set_resource_policy("");
   EXPECT_FALSE(BuiltFields(request.GetDescriptor()).Check(request).ok());
 }
 

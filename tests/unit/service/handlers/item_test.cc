@@ -191,9 +191,14 @@ TEST_F(ItemTest, RefusalsComeInDynamoDbsOrder) {
 }
 
 TEST_F(ItemTest, UnbuiltFieldsAreRefusedAndNothingIsDone) {
-  EXPECT_THAT(PutMore(Plain("a"), "client_request_token: 't'"),
-              HasSubstr("NOT_BUILT: The field client_request_token"));
-  EXPECT_EQ(Get("plain", Plain("a")), "");
+  EXPECT_THAT(Call("CreateTable",
+                   "table_name: 'other' billing_mode: "
+                   "BILLING_MODE_PAY_PER_REQUEST attribute_definitions { "
+                   "attribute_name: 'pk' attribute_type: "
+                   "SCALAR_ATTRIBUTE_TYPE_S } key_schema { attribute_name: "
+                   "'pk' key_type: KEY_TYPE_HASH } resource_policy: 't'"),
+              HasSubstr("NOT_BUILT: The field resource_policy"));
+  EXPECT_EQ(host_->FindTable("other"), nullptr);
 }
 
 TEST_F(ItemTest, APositionThatNoWriteHasGivenIsRefused) {
