@@ -162,8 +162,9 @@ void Transactions::Work() {
     std::vector<Later> due;
     {
       absl::MutexLock lock(&mutex_);
-      mutex_.AwaitWithTimeout(absl::Condition(&stopping_),
-                              later_.empty() ? absl::Seconds(1) : kPause);
+      mutex_.AwaitWithTimeout(absl::Condition(this, &Transactions::HasWork),
+                              next_sweep - clock->Monotonic());
+      mutex_.AwaitWithTimeout(absl::Condition(&stopping_), kPause);
       if (stopping_) return;
       due.swap(later_);
     }

@@ -67,6 +67,9 @@ class Transactions {
   absl::Status Recover();
   void RunLaterOrNever(Later function) ABSL_LOCKS_EXCLUDED(mutex_);
   void Work() ABSL_LOCKS_EXCLUDED(mutex_);
+  bool HasWork() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return stopping_ || !later_.empty();
+  }
   void SweepAll();
 
   const TransactionsOptions options_;

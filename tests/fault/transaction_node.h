@@ -31,6 +31,7 @@
 namespace pallet::testing {
 
 inline constexpr int kLists = 8;
+inline constexpr int kTransactionThreads = 6;
 inline constexpr char kListTable[] = "lists";
 
 // Each round has lists of its own.

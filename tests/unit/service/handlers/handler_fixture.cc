@@ -100,7 +100,7 @@ HandlerTest::HandlerTest() {
   cluster::PartitionHostOptions options;
   options.data_directory = directory_.path();
   options.open_store = [this](storage::StoreOptions store) {
-    return disk_.Open(store);
+    return OpenStore(store);
   };
   options.store_count = 3;
   options.clock = &clock_;
@@ -137,6 +137,14 @@ HandlerTest::HandlerTest() {
            "key_schema { attribute_name: 'sk' key_type: KEY_TYPE_RANGE }");
   CHECK(host_->FindTable("plain") != nullptr) << plain;
   CHECK(host_->FindTable("pairs") != nullptr) << pairs;
+}
+
+absl::StatusOr<std::unique_ptr<storage::Store>> HandlerTest::OpenStore(
+    const storage::StoreOptions& options) {
+  auto store = disk_.Open(options);
+  if (!store.ok()) return store;
+  return std::make_unique<testing::StoreProxy>(*std::move(store),
+                                               &store_control_);
 }
 
 HandlerTest::~HandlerTest() {

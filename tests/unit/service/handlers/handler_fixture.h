@@ -26,6 +26,7 @@
 #include "service/transactions/transactions.h"
 #include "tests/testing/fake_store.h"
 #include "tests/testing/manual_clock.h"
+#include "tests/testing/store_proxy.h"
 #include "tests/testing/temporary_directory.h"
 
 namespace pallet::service {
@@ -84,6 +85,7 @@ class HandlerTest : public ::testing::Test {
 
   std::unique_ptr<Logger> logger_ = Logger::OnStandardError(LogFormat::kText);
   testing::FakeDisk disk_;
+  testing::StoreControl store_control_;  // of all stores
   testing::ManualClock clock_;
   std::unique_ptr<cluster::PartitionHost> host_;
   Executor read_pool_{{.name = "read", .threads = 2, .queue_limit = 64}};
@@ -93,6 +95,9 @@ class HandlerTest : public ::testing::Test {
   OperationRegistry registry_;
 
  private:
+  absl::StatusOr<std::unique_ptr<storage::Store>> OpenStore(
+      const storage::StoreOptions& options);
+
   testing::TemporaryDirectory directory_;
 };
 
