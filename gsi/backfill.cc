@@ -133,9 +133,11 @@ absl::Status Backfill::Attach(const TableTopology& table) {
     if (!states_.contains(index.id)) added[index.id] = BackfillState();
   }
   if (added.empty() && removed.empty()) return absl::OkStatus();
+  Tell(observer_, Step::kBeforeAttach);
   RETURN_IF_ERROR(StateWrite::Run(
       *source_.store,
       std::make_unique<StateWrite>(source_.id, version, added, removed)));
+  Tell(observer_, Step::kAttached);
   for (const uint64_t id : removed) states_.erase(id);
   states_.merge(added);
   return absl::OkStatus();
@@ -169,13 +171,16 @@ absl::StatusOr<bool> Backfill::Step(uint64_t hash_seed,
 
   Chunk chunk;
   RETURN_IF_ERROR(ReadChunk(*from, &chunk));
+  Tell(observer_, Step::kChunkRead);
   RETURN_IF_ERROR(SendChunk(hash_seed, least_far, chunk, &states));
+  Tell(observer_, Step::kChunkSent);
   for (auto& [id, state] : states) {
     state.items_read += chunk.rows.size();
     state.next_row_key = chunk.next_row_key;
     state.done = chunk.next_row_key.empty();
   }
   RETURN_IF_ERROR(Save(states));
+  Tell(observer_, Step::kChunkKept);
   return true;
 }
 
@@ -235,7 +240,7 @@ absl::Status Backfill::SendChunk(uint64_t hash_seed, absl::Span<const Job> jobs,
       shipments.push_back(std::move(shipment));
     }
   }
-  SendAll(shipments);
+  SendAll(shipments, observer_);
   for (const Shipment& shipment : shipments) {
     RETURN_IF_ERROR(shipment.outcome.status);
   }

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -17,13 +18,15 @@
 #include "absl/types/span.h"
 #include "gsi/channel.h"
 #include "gsi/records.h"
+#include "gsi/step.h"
 #include "gsi/topology.h"
 
 namespace pallet::gsi {
 
 class Backfill {
  public:
-  explicit Backfill(const Source& source) : source_(source) {}
+  explicit Backfill(const Source& source, StepObserver observer = nullptr)
+      : source_(source), observer_(std::move(observer)) {}
 
   // Reads the states.
   absl::Status Load();
@@ -56,6 +59,7 @@ class Backfill {
   absl::Status Save(const std::map<uint64_t, BackfillState>& states);
 
   const Source source_;
+  const StepObserver observer_;
   std::map<uint64_t, BackfillState> states_;
   storage::ChangeSeq newest_;
 };

@@ -15,12 +15,13 @@ constexpr int kMostDoublings = 9;  // about a second
 
 }  // namespace
 
-void SendAll(std::vector<Shipment>& shipments) {
+void SendAll(std::vector<Shipment>& shipments, const StepObserver& observer) {
   absl::BlockingCounter left(static_cast<int>(shipments.size()));
   for (Shipment& shipment : shipments) {
     auto write = std::make_unique<IndexBatchWrite>(
         std::move(shipment.batch),
-        [&left, &shipment](const IndexBatchWrite::Outcome& outcome) {
+        [&left, &shipment, &observer](const IndexBatchWrite::Outcome& outcome) {
+          Tell(observer, Step::kTaken);
           shipment.outcome = outcome;
           left.DecrementCount();
         });

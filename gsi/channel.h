@@ -14,6 +14,7 @@
 #include "absl/types/span.h"
 #include "gsi/entries.h"
 #include "gsi/index_batch.h"
+#include "gsi/step.h"
 #include "gsi/topology.h"
 #include "storage/ids.h"
 
@@ -49,7 +50,8 @@ struct Shipment {
 };
 
 // Sends all, waits for all, and fills in the outcomes.
-void SendAll(std::vector<Shipment>& shipments);
+void SendAll(std::vector<Shipment>& shipments,
+             const StepObserver& observer = nullptr);
 
 // After an error: waits longer and longer, up to a second.
 void BackOff(absl::Duration now, Channel* channel);

@@ -35,7 +35,9 @@ void Move(ChangeSeq seq, Channel* channel) {
 }  // namespace
 
 Follower::Follower(const Source& source, Options options)
-    : source_(source), options_(std::move(options)), backfill_(source) {}
+    : source_(source),
+      options_(std::move(options)),
+      backfill_(source, options_.observer) {}
 
 absl::Status Follower::SetTable(TopologyPtr table) {
   absl::MutexLock lock(&run_);
@@ -163,6 +165,7 @@ absl::StatusOr<absl::Duration> Follower::FollowChanges(ChangeSeq head) {
     limits.not_after = options_.clock->Now() - delay;
   }
   ASSIGN_OR_RETURN(const Changes changes, ReadChanges(source_, after, limits));
+  Tell(options_.observer, Step::kChangesRead);
   std::vector<Channel*> taking;
   for (Channel* channel : ready) {
     const ChangeSeq cursor = CursorOfChannel(*channel);
@@ -224,7 +227,10 @@ absl::Status Follower::RunRound(const Changes& changes,
       shipped.push_back(std::move(plans[i]));
     }
   }
-  SendAll(shipments);
+  if (shipments.empty()) return absl::OkStatus();
+  Tell(options_.observer, Step::kBeforeSend);
+  SendAll(shipments, options_.observer);
+  Tell(options_.observer, Step::kSent);
   for (size_t i = 0; i < shipments.size(); ++i) {
     Conclude(shipments[i], &shipped[i]);
   }
@@ -343,7 +349,10 @@ void Follower::KeepCursors(bool idle) {
       nothing.emplace_back();
     }
   }
-  SendAll(shipments);
+  if (shipments.empty()) return;
+  Tell(options_.observer, Step::kBeforeCursors);
+  SendAll(shipments, options_.observer);
+  Tell(options_.observer, Step::kCursorsKept);
   for (size_t i = 0; i < shipments.size(); ++i) {
     Conclude(shipments[i], &nothing[i]);
   }
@@ -363,7 +372,9 @@ absl::StatusOr<bool> Follower::Trim(bool idle) {
   if (!idle && through.value() - trimmed_.value() < kTrimmedAtOnce) {
     return false;
   }
+  Tell(options_.observer, Step::kBeforeTrim);
   ASSIGN_OR_RETURN(trimmed_, TrimChanges(source_, through));
+  Tell(options_.observer, Step::kTrimmed);
   return trimmed_ < through;
 }
 

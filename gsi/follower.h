@@ -28,6 +28,7 @@
 #include "gsi/backfill.h"
 #include "gsi/change_reader.h"
 #include "gsi/channel.h"
+#include "gsi/step.h"
 #include "gsi/topology.h"
 
 namespace pallet::gsi {
@@ -57,6 +58,7 @@ class Follower {
     uint64_t round_changes = ReadLimits().changes;
     // Called by any thread.
     std::function<IndexSwitch(uint64_t index)> switch_of;
+    StepObserver observer = nullptr;
   };
 
   Follower(const Source& source, Options options);

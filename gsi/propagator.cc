@@ -47,7 +47,8 @@ absl::Status Propagator::SetTable(const TopologyPtr& table) {
         at->follower = std::make_shared<Follower>(
             source, Follower::Options{
                         options_.clock, options_.logger, options_.round_changes,
-                        [this](uint64_t index) { return SwitchOf(index); }});
+                        [this](uint64_t index) { return SwitchOf(index); },
+                        options_.observer});
       }
       entries.push_back(at);
     }
@@ -159,7 +160,9 @@ void Propagator::Work() {
     if (filled.empty()) continue;
     const TopologyPtr topology = table->second.topology;
     mutex_.Unlock();
+    Tell(options_.observer, Step::kBeforeActivation);
     options_.on_filled(topology, filled);
+    Tell(options_.observer, Step::kActivated);
     mutex_.Lock();
   }
 }

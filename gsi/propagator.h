@@ -32,6 +32,7 @@
 #include "base/log.h"
 #include "base/thread.h"
 #include "gsi/follower.h"
+#include "gsi/step.h"
 #include "gsi/topology.h"
 #include "storage/store.h"
 
@@ -47,6 +48,7 @@ struct PropagatorOptions {
   std::function<void(const TopologyPtr& table,
                      const std::vector<uint64_t>& indexes)>
       on_filled;
+  StepObserver observer = nullptr;
 };
 
 // How far an index is behind its table.

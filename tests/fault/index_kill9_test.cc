@@ -4,42 +4,21 @@
 // are attached, filled, followed and trimmed under load: after each kill the
 // indexes catch up and are their table, entry by entry.
 #include <signal.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include <sys/select.h>
 
 #include <cstdio>
 #include <string>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "base/random.h"
 #include "gtest/gtest.h"
+#include "tests/fault/index_writer.h"
 #include "tests/testing/indexed_table.h"
 #include "tests/testing/seed.h"
 #include "tests/testing/temporary_directory.h"
 
-extern char** environ;
-
 namespace pallet::testing {
 namespace {
-
-pid_t StartWriter(const std::string& directory, uint64_t seed,
-                  uint64_t new_index, const std::vector<uint64_t>& indexes) {
-  std::vector<std::string> arguments = {PALLET_INDEX_WRITER, directory,
-                                        absl::StrCat(seed),
-                                        absl::StrCat(new_index)};
-  for (const uint64_t index : indexes) {
-    arguments.push_back(absl::StrCat(index));
-  }
-  std::vector<char*> argv;
-  for (std::string& argument : arguments) argv.push_back(argument.data());
-  argv.push_back(nullptr);
-  pid_t child = -1;
-  EXPECT_EQ(
-      posix_spawn(&child, argv[0], nullptr, nullptr, argv.data(), environ), 0);
-  return child;
-}
 
 // The child must die of our signal and of nothing else.
 void KillAfter(pid_t child, uint64_t microseconds) {
@@ -47,9 +26,8 @@ void KillAfter(pid_t child, uint64_t microseconds) {
                     static_cast<long>(microseconds % 1'000'000 * 1000)};
   pselect(0, nullptr, nullptr, nullptr, &pause, nullptr);
   ASSERT_EQ(kill(child, SIGKILL), 0);
-  int status = 0;
-  ASSERT_EQ(waitpid(child, &status, 0), child);
-  ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) << status;
+  int code = 0;
+  ASSERT_TRUE(AwaitKill(child, &code)) << code;
 }
 
 TEST(IndexKill9Test, IndexesAreTheirTableAfterEachKill) {
@@ -61,8 +39,10 @@ TEST(IndexKill9Test, IndexesAreTheirTableAfterEachKill) {
   for (int round = 0; round < rounds; ++round) {
     const bool adds = round > 0 && (indexes.empty() || random.OneIn(2));
     const uint64_t new_index = adds ? next_index++ : 0;
-    const pid_t child =
-        StartWriter(directory.path(), random.Next(), new_index, indexes);
+    const pid_t child = StartIndexWriter({.directory = directory.path(),
+                                          .seed = random.Next(),
+                                          .new_index = new_index,
+                                          .indexes = indexes});
     if (adds) indexes.push_back(new_index);
     KillAfter(child, random.Between(1'000, 300'000));
     if (HasFatalFailure()) return;

@@ -35,7 +35,9 @@ TEST(IndexPropagationTest, IndexesAreTheirTableWheneverItIsQuiet) {
   const int rounds = TestRounds(6);
   for (int round = 0; round < rounds; ++round) {
     TemporaryDirectory directory;
-    IndexedTable table(directory.path(), {}, random.OneIn(2) ? 3 : 1000);
+    IndexedTable table(
+        directory.path(), {},
+        {.round_changes = static_cast<uint64_t>(random.OneIn(2) ? 3 : 1000)});
     const int keys = static_cast<int>(random.Between(3, 300));
     uint64_t next_index = 1;
     std::vector<uint64_t> indexes;
@@ -67,7 +69,7 @@ TEST(IndexPropagationTest, IndexesAreTheirTableWheneverItIsQuiet) {
 TEST(IndexPropagationTest, NoItemIsTwiceInAPartitionThatIsRead) {
   Random random(TestSeed());
   TemporaryDirectory directory;
-  IndexedTable table(directory.path(), {}, 3);
+  IndexedTable table(directory.path(), {}, {.round_changes = 3});
   table.AddIndex(1);
   table.AddIndex(2);
   table.AwaitActive(1);

@@ -62,8 +62,8 @@ std::string Encode(const TestItem& test_item) {
 
 IndexedTable::IndexedTable(std::string directory,
                            const std::vector<uint64_t>& indexes,
-                           uint64_t round_changes)
-    : directory_(std::move(directory)), round_changes_(round_changes) {
+                           IndexedTableOptions options)
+    : directory_(std::move(directory)), options_(std::move(options)) {
   // The same versions however often the table is opened.
   for (const uint64_t id : indexes) {
     known_.push_back({id, id, false});
@@ -80,6 +80,7 @@ void IndexedTable::Open() {
     options.directory = absl::StrCat(directory_, "/", i);
     options.memtable_bytes = 64 << 10;  // so that the image has a share
     options.map_size = uint64_t{1} << 30;
+    options.file_system = options_.file_systems[i];
     auto store = storage::Store::Open(options);
     CHECK(store.ok()) << store.status();
     stores_[i] = *std::move(store);
@@ -89,7 +90,8 @@ void IndexedTable::Open() {
   }
   for (const uint64_t id : KnownIds()) MakePartitions(id);
   gsi::PropagatorOptions options;
-  options.round_changes = round_changes_;
+  options.round_changes = options_.round_changes;
+  options.observer = options_.observer;
   options.on_filled = [this](const gsi::TopologyPtr&,
                              const std::vector<uint64_t>& indexes) {
     OnFilled(indexes);

@@ -17,6 +17,7 @@
 
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
+#include "base/file.h"
 #include "gsi/index_checker.h"
 #include "gsi/propagator.h"
 #include "gsi/topology.h"
@@ -35,13 +36,21 @@ struct TestItem {
   std::string v = {};
 };
 
+struct IndexedTableOptions {
+  // A propagator that reads so few changes at once is often behind its rows.
+  uint64_t round_changes = 1000;
+  gsi::StepObserver observer = nullptr;
+  // Of each store; they outlive the table.
+  std::array<FileSystem*, 2> file_systems = {FileSystem::Real(),
+                                             FileSystem::Real()};
+};
+
 class IndexedTable {
  public:
   // In `directory`; what is there is opened. `indexes` are those it has.
-  // A propagator that reads so few changes at once is often behind its rows.
   explicit IndexedTable(std::string directory,
                         const std::vector<uint64_t>& indexes = {},
-                        uint64_t round_changes = 1000);
+                        IndexedTableOptions options = {});
   ~IndexedTable();
 
   // Ends propagator and stores, and starts them again.
@@ -91,7 +100,7 @@ class IndexedTable {
                      Position* position);
 
   const std::string directory_;
-  const uint64_t round_changes_;
+  const IndexedTableOptions options_;
   std::array<std::unique_ptr<storage::Store>, 2> stores_;
   std::unique_ptr<gsi::Propagator> propagator_;
 
