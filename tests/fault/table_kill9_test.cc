@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // kill -9 at a random moment while tables come and go, again and again on one
-// directory. After each kill: every acknowledged table is there with its rows
-// and global indexes, no deleted one is, none is there in part, and no partition
-// is left over.
+// directory. After each kill: every acknowledged table is there with its items
+// and global indexes, no deleted one is, none is there in part, no partition is
+// left over, and each global index comes to have the items of its table.
 #include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
@@ -20,6 +20,7 @@
 #include "absl/strings/str_split.h"
 #include "base/file.h"
 #include "base/random.h"
+#include "gsi/index_checker.h"
 #include "gtest/gtest.h"
 #include "tests/fault/table_life.h"
 #include "tests/testing/seed.h"
@@ -154,6 +155,25 @@ class TableKill9Test : public ::testing::Test {
     ASSERT_EQ(found, expected);
   }
 
+  // Each index is its table, item by item.
+  void CheckIndexes(cluster::PartitionHost& host) {
+    LifeNode node(&host);
+    for (const auto& [name, belief] : beliefs_) {
+      const cluster::TablePtr known = host.FindTable(name);
+      if (known == nullptr || known->global_indexes.empty()) continue;
+      const absl::Status filled = node.AwaitIndexes(name);
+      ASSERT_TRUE(filled.ok()) << filled;
+      const cluster::TablePtr table = host.FindTable(name);
+      const auto check = gsi::CheckIndexes(*node.indexing().TopologyOf(*table));
+      ASSERT_TRUE(check.ok()) << check.status();
+      ASSERT_EQ(check->differences, 0u)
+          << name << ": "
+          << (check->examples.empty() ? "" : check->examples[0]);
+      ASSERT_EQ(check->entries, check->items * table->global_indexes.size());
+      entries_ += check->entries;
+    }
+  }
+
   TemporaryDirectory directory_;
   const std::string data_ = directory_.path() + "/data";
   const std::string journal_ = directory_.path() + "/journal";
@@ -161,6 +181,7 @@ class TableKill9Test : public ::testing::Test {
   std::map<std::string, TableBelief> beliefs_;
   size_t journal_read_ = 0;
   uint64_t acknowledged_ = 0;
+  uint64_t entries_ = 0;
 };
 
 TEST_F(TableKill9Test, TablesAreWholeAfterKillAtAnyMoment) {
@@ -178,10 +199,16 @@ TEST_F(TableKill9Test, TablesAreWholeAfterKillAtAnyMoment) {
     ASSERT_TRUE(host.ok()) << host.status();
     CheckAndSettle(**host);
     if (HasFatalFailure()) return;
+    CheckIndexes(**host);
+    if (HasFatalFailure()) return;
   }
-  std::printf("%d kills, %llu acknowledged table operations: none undone\n",
-              rounds, static_cast<unsigned long long>(acknowledged_));
+  std::printf(
+      "%d kills, %llu acknowledged table operations: none undone; %llu entries "
+      "of indexes compared\n",
+      rounds, static_cast<unsigned long long>(acknowledged_),
+      static_cast<unsigned long long>(entries_));
   EXPECT_GT(acknowledged_, 0u);
+  EXPECT_GT(entries_, 0u);
 }
 
 }  // namespace

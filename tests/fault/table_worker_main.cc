@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The process that table_kill9_test kills: makes, fills, changes and deletes
-// tables as fast as it can, and notes in a journal what it intends and what was
-// acknowledged.
+// tables as fast as it can, while their global indexes are filled and follow, and
+// notes in a journal what it intends and what was acknowledged.
 //
 //   table_worker DATA_DIRECTORY JOURNAL SEED
 #include <fcntl.h>
@@ -22,7 +22,6 @@
 #include "cluster/partition_host.h"
 #include "pallet/storage/v1/catalog.pb.h"
 #include "tests/fault/table_life.h"
-#include "tests/testing/store_client.h"
 #include "tests/testing/table_definition.h"
 
 namespace pallet::testing {
@@ -30,8 +29,9 @@ namespace {
 
 class Worker {
  public:
-  Worker(cluster::PartitionHost* host, int journal, uint64_t seed)
-      : host_(host), journal_(journal), random_(seed) {}
+  Worker(cluster::PartitionHost* host, LifeNode* node, int journal,
+         uint64_t seed)
+      : host_(host), node_(node), journal_(journal), random_(seed) {}
 
   absl::Status Step() {
     const std::string name = TableOfLife(random_.Below(kLifeTables));
@@ -52,8 +52,9 @@ class Worker {
     ASSIGN_OR_RETURN(const cluster::TablePtr table,
                      host_->CreateTable(std::move(definition)));
     Note(TableNote::kCreated, name + indexes);
+    RETURN_IF_ERROR(node_->indexing().TableChanged(table));
     for (int row = 0; row < kLifeRows; ++row) {
-      RETURN_IF_ERROR(PutRow(*table, row));
+      RETURN_IF_ERROR(node_->PutItem(name, row));
     }
     Note(TableNote::kFilled, name);
     return absl::OkStatus();
@@ -81,9 +82,10 @@ class Worker {
       }
       return absl::OkStatus();
     };
-    RETURN_IF_ERROR(host_->UpdateTable(table.name, change).status());
+    ASSIGN_OR_RETURN(const cluster::TablePtr changed,
+                     host_->UpdateTable(table.name, change));
     Note(TableNote::kChanged, table.name + indexes);
-    return absl::OkStatus();
+    return node_->indexing().TableChanged(changed);
   }
 
   // A name that no index had. Appends it to `indexes`.
@@ -93,29 +95,15 @@ class Worker {
     return name;
   }
 
-  // And its entries in the local indexes.
-  absl::Status PutRow(const cluster::Table& table, int row) {
-    const std::string key = RowOfLife(table.keyspace, row);
-    const auto& partition = table.PartitionOf(storage::HashOfRowKey(key));
-    return WriteAndWait(
-        host_->store(partition.store), partition.id,
-        [&](storage::WriteContext& context) {
-          context.Put(key, std::string(100, 'x'), 100);
-          for (size_t i = 0; i < table.local_indexes.size(); ++i) {
-            context.Put(RowOfLife(table.KeyspaceOfLocalIndex(i), row), "entry",
-                        5);
-          }
-          return absl::OkStatus();
-        });
-  }
-
   absl::Status Delete(const std::string& name) {
     Note(TableNote::kWillDelete, name);
     const auto always = [](const storage::v1::TableRecord&) {
       return absl::OkStatus();
     };
-    RETURN_IF_ERROR(host_->DeleteTable(name, always).status());
+    ASSIGN_OR_RETURN(const cluster::TablePtr deleted,
+                     host_->DeleteTable(name, always));
     Note(TableNote::kDeleted, name);
+    node_->indexing().TableGone(*deleted);
     return absl::OkStatus();
   }
 
@@ -128,6 +116,7 @@ class Worker {
   }
 
   cluster::PartitionHost* const host_;
+  LifeNode* const node_;
   const int journal_;
   Random random_;
 };
@@ -135,7 +124,8 @@ class Worker {
 absl::Status Run(const std::string& data, int journal, uint64_t seed) {
   for (;; ++seed) {  // now and then an orderly close
     ASSIGN_OR_RETURN(const auto host, OpenLifeHost(data));
-    Worker worker(host.get(), journal, seed);
+    LifeNode node(host.get());
+    Worker worker(host.get(), &node, journal, seed);
     for (int step = 0; step < 60; ++step) RETURN_IF_ERROR(worker.Step());
   }
 }
