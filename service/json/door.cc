@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -58,6 +59,11 @@ bool HasEnum(absl::string_view request, uint32_t number, uint64_t value) {
   return false;
 }
 
+// The operations that a store's thread answers.
+constexpr absl::string_view kWrites[] = {"BatchWriteItem", "DeleteItem",
+                                         "PutItem", "TransactWriteItems",
+                                         "UpdateItem"};
+
 // Whether a request says Select COUNT.
 bool WantsCount(const Shape& shape, absl::string_view request) {
   const Field* select = shape.Find("Select");
@@ -72,6 +78,7 @@ struct Door::Served {
   const OperationShape* shape = nullptr;
   const Operation* run = nullptr;  // nullptr: not built
   OperationMetrics* metrics = nullptr;
+  bool writes = false;  // its store's thread calls the reply
 };
 
 // One call of an operation, from the moment its request is admitted.
@@ -110,7 +117,10 @@ class Door::Call {
   }
 
   void Refuse(absl::StatusCode code, HttpAnswer answer) {
-    Finish(code, std::move(answer));
+    Respond respond = std::move(respond_);
+    respond([answer = Finish(code, std::move(answer))]() mutable {
+      return std::move(answer);
+    });
   }
 
  private:
@@ -122,32 +132,45 @@ class Door::Call {
     Answer& operator=(Answer&&) = delete;
     ~Answer() {
       if (call_ != nullptr) {
-        call_->Reply(DroppedReply(call_->served_->shape->name));
+        const absl::Status dropped = DroppedReply(call_->served_->shape->name);
+        Reply(std::move(call_), dropped);
       }
     }
     void operator()(absl::StatusOr<std::string> result) {
-      const std::unique_ptr<Call> call = std::move(call_);
-      call->Reply(std::move(result));
+      Reply(std::move(call_), std::move(result));
     }
 
    private:
     std::unique_ptr<Call> call_;
   };
 
-  void Reply(absl::StatusOr<std::string> result) {
-    if (result.ok()) {
-      result = WriteMessage(*served_->shape->response, *result, {count_only_});
+  static void Reply(std::unique_ptr<Call> call,
+                    absl::StatusOr<std::string> result) {
+    Respond respond = std::move(call->respond_);
+    call->result_ = std::move(result);
+    if (call->served_->writes) {
+      respond([call = std::move(call)] { return call->Make(); });
+    } else {
+      respond([answer = call->Make()]() mutable { return std::move(answer); });
     }
-    if (result.ok()) {
-      HttpAnswer answer;
-      answer.body = *std::move(result);
-      return Finish(absl::StatusCode::kOk, std::move(answer));
-    }
-    Finish(result.status().code(),
-           ErrorAnswer(door_->shapes_, result.status(), request_));
   }
 
-  void Finish(absl::StatusCode code, HttpAnswer answer) {
+  // The answer that says `result_`.
+  HttpAnswer Make() {
+    if (result_.ok()) {
+      result_ =
+          WriteMessage(*served_->shape->response, *result_, {count_only_});
+    }
+    if (result_.ok()) {
+      HttpAnswer answer;
+      answer.body = *std::move(result_);
+      return Finish(absl::StatusCode::kOk, std::move(answer));
+    }
+    return Finish(result_.status().code(),
+                  ErrorAnswer(door_->shapes_, result_.status(), request_));
+  }
+
+  HttpAnswer Finish(absl::StatusCode code, HttpAnswer answer) {
     answer.headers += cross_origin_;
     if (packing_ != Packing::kNone && answer.body.size() >= kPackFrom) {
       answer.body = Pack(packing_, answer.body);
@@ -156,7 +179,7 @@ class Door::Call {
     }
     served_->metrics->Finished(code,
                                door_->options_.clock->Monotonic() - start_);
-    respond_(std::move(answer));
+    return answer;
   }
 
   const Door* const door_;
@@ -166,6 +189,7 @@ class Door::Call {
   const std::string cross_origin_;
   const absl::Duration start_;
   EncodedRequest request_;
+  absl::StatusOr<std::string> result_;
   bool count_only_ = false;
 };
 
@@ -180,6 +204,7 @@ Door::Door(DoorOptions options)
     served.shape = &shape;
     served.run = options_.operations->Find(name);
     served.metrics = options_.metrics->Operation(name);
+    served.writes = absl::c_linear_search(kWrites, name);
     targets_[absl::StrCat(shape.is_stream ? kStreamsPrefix : kTablesPrefix,
                           name)] = served;
   }
@@ -199,7 +224,8 @@ void Door::Handle(HttpRequest* request, RequestReader* reader,
   }
   if (answer.has_value()) {
     answer->headers += CrossOriginHeaders(*request);
-    return respond(*std::move(answer));
+    return respond(
+        [answer = *std::move(answer)]() mutable { return std::move(answer); });
   }
   auto call =
       std::make_unique<Call>(this, served, *request, std::move(respond));

@@ -50,14 +50,18 @@ inline constexpr size_t kPackFrom = 4096;
 
 class Door {
  public:
-  using Respond = absl::AnyInvocable<void(HttpAnswer)>;
+  using MakeAnswer = absl::AnyInvocable<HttpAnswer() &&>;
+  using Respond = absl::AnyInvocable<void(MakeAnswer)>;
 
   explicit Door(DoorOptions options);
   Door(const Door&) = delete;
   Door& operator=(const Door&) = delete;
   ~Door();
 
-  // Calls `respond` once, before it returns or later, on any thread. `request`
+  // Calls `respond` once, before it returns or later, on any thread: a store's
+  // too, which must not wait until an item has become JSON and is packed. So
+  // the answer to a write is made when what `respond` gets is called, once, on
+  // a thread that has time; the door must outlive that. `request`
   // and `reader` need live only until it returns; `cancelled` says that nobody
   // waits any more.
   void Handle(HttpRequest* request, RequestReader* reader,

@@ -261,8 +261,9 @@ void Session::Dispatch() {
   }
   self_ = shared_from_this();
   handling = this;
-  shared.door.Handle(&request_, worker_->reader(), shared.cancelled,
-                     [this](HttpAnswer answer) { Respond(std::move(answer)); });
+  shared.door.Handle(
+      &request_, worker_->reader(), shared.cancelled,
+      [this](Door::MakeAnswer make) { Respond(std::move(make)); });
   handling = nullptr;
   if (answer_.has_value()) {
     HttpAnswer answer = *std::move(answer_);
@@ -272,14 +273,14 @@ void Session::Dispatch() {
   }
 }
 
-void Session::Respond(HttpAnswer answer) {
+void Session::Respond(Door::MakeAnswer make) {
   if (handling == this) {
-    answer_ = std::move(answer);
+    answer_ = std::move(make)();
     return;
   }
-  asio::post(worker_->context(), [this, answer = std::move(answer)]() mutable {
+  asio::post(worker_->context(), [this, make = std::move(make)]() mutable {
     const std::shared_ptr<Session> self = std::move(self_);
-    Write(std::move(answer));
+    Write(std::move(make)());
   });
 }
 

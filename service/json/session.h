@@ -134,7 +134,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void Parse();
   void Progress();
   void Dispatch();
-  void Respond(HttpAnswer answer);
+  void Respond(Door::MakeAnswer make);
   void Refuse(ReadProblem problem);
   void Write(HttpAnswer answer);
   void MakeHead(const HttpAnswer& answer);

@@ -40,7 +40,8 @@ Door* MakeDoor(std::vector<AccessKey> keys) {
 void Ask(const Door& door, HttpRequest request) {
   static auto* const reader = new RequestReader;
   int answers = 0;
-  door.Handle(&request, reader, nullptr, [&](HttpAnswer answer) {
+  door.Handle(&request, reader, nullptr, [&](Door::MakeAnswer make) {
+    const HttpAnswer answer = std::move(make)();
     ++answers;
     CHECK(answer.status >= 200 && answer.status < 600);
   });

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "model/errors.h"
 #include "pallet/v1/item.pb.h"
@@ -60,9 +61,9 @@ class DoorTest : public ::testing::Test {
 
   HttpAnswer Ask(HttpRequest request) {
     std::optional<HttpAnswer> answer;
-    door().Handle(&request, &reader_, nullptr, [&](HttpAnswer given) {
+    door().Handle(&request, &reader_, nullptr, [&](Door::MakeAnswer make) {
       EXPECT_FALSE(answer.has_value()) << "answered twice";
-      answer = std::move(given);
+      answer = std::move(make)();
     });
     EXPECT_TRUE(answer.has_value());
     return answer.value_or(HttpAnswer());
@@ -165,6 +166,31 @@ TEST_F(DoorTest, WordsOfOperationsAreThoseOfTheRequest) {
       "\"\"");
   EXPECT_THAT(Ask(Post("GetItem", R"({"ExpressionAttributeNames":{}})")).body,
               HasSubstr("\"ExpressionAttributeNames must not be empty\""));
+}
+
+// A store's thread hands over what it knows; JSON is made where there is time.
+TEST_F(DoorTest, TheAnswerToAWriteIsMadeByWhoCallsForIt) {
+  std::vector<Reply> replies;
+  for (const char* name : {"PutItem", "UpdateItem", "DeleteItem",
+                           "BatchWriteItem", "TransactWriteItems"}) {
+    registry_.Add(
+        name, [&replies](absl::string_view, const CallContext&, Reply reply) {
+          replies.push_back(std::move(reply));
+        });
+    HttpRequest request = Post(name, "{}");
+    Door::MakeAnswer make;
+    door_.reset();
+    door().Handle(&request, &reader_, nullptr,
+                  [&](Door::MakeAnswer given) { make = std::move(given); });
+    ASSERT_EQ(replies.size(), 1u) << name;
+    replies.front()(std::string());
+    replies.clear();
+    ASSERT_TRUE(make) << name;
+    const OperationMetrics& metrics = *metrics_.Operation(name);
+    EXPECT_EQ(metrics.in_flight(), 1) << name << ": not made yet";
+    EXPECT_EQ(std::move(make)().status, 200);
+    EXPECT_EQ(metrics.in_flight(), 0);
+  }
 }
 
 TEST_F(DoorTest, ADroppedReplyIsAnError) {
