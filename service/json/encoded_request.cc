@@ -2,8 +2,11 @@
 #include "service/json/encoded_request.h"
 
 #include "absl/algorithm/container.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "base/status_macros.h"
+#include "model/constraints.h"
 #include "model/errors.h"
 
 namespace pallet::service::json {
@@ -33,19 +36,24 @@ bool HoldsPlaceholders(absl::string_view member) {
 }
 
 absl::Status CheckEmptyLists(const EncodedRequest& request) {
-  for (const std::string& member : request.empty_lists) {
-    if (member == "GlobalSecondaryIndexes" ||
-        member == "LocalSecondaryIndexes") {
-      return model::ValidationError(
-          absl::StrCat("One or more parameter values were invalid: List of ",
-                       member, " is empty"));
+  model::Constraints constraints;
+  for (const std::string& path : request.empty_lists) {
+    const absl::string_view member =
+        absl::string_view(path).substr(path.rfind('.') + 1);
+    if (member == "attributesToGet" || member == "nonKeyAttributes") {
+      constraints.Violated("[]", path,
+                           "have length greater than or equal to 1");
     }
-    if (member == "AttributesToGet") {
-      return model::ValidationError(
-          "1 validation error detected: Value '[]' at 'attributesToGet' failed "
-          "to satisfy constraint: Member must have length greater than or "
-          "equal to 1");
-    }
+  }
+  RETURN_IF_ERROR(constraints.ToStatus());
+  for (const absl::string_view list :
+       {"GlobalSecondaryIndexes", "LocalSecondaryIndexes"}) {
+    std::string path(list);
+    path[0] = absl::ascii_tolower(path[0]);
+    if (!absl::c_linear_search(request.empty_lists, path)) continue;
+    return model::ValidationError(
+        absl::StrCat("One or more parameter values were invalid: List of ",
+                     list, " is empty"));
   }
   return absl::OkStatus();
 }

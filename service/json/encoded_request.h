@@ -6,6 +6,7 @@
 //
 //   unknown enums          encoded as kUnknownEnum + their index
 //   maps of placeholders   encoded with one entry whose key is ""
+//   other empty maps       the same beside an expression, else not encoded
 //   lists                  not encoded: CheckEmptyLists refuses them
 //
 // An operation refuses the first two in their turn, among everything else that
@@ -26,7 +27,7 @@ struct EncodedRequest {
   std::vector<std::string> unknown_enums;
   // Names of members that were given and empty, each once.
   std::vector<std::string> empty_maps;   // of placeholders, at any level
-  std::vector<std::string> empty_lists;  // of the request itself
+  std::vector<std::string> empty_lists;  // as paths, at any level
 };
 
 inline constexpr int kUnknownEnum = 0x4A534F00;

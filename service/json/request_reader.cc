@@ -10,6 +10,7 @@
 #include <string_view>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -147,11 +148,20 @@ class Reader {
 
   absl::Status Message(const Shape& shape, const dom::object& object);
 
+  // For legacy maps that are empty, which no message can say: with an entry
+  // beside an expression, so that the operation refuses the two together.
+  void EmptyMapsBesideExpressions(const Shape& shape,
+                                  const dom::object& object);
+
+  bool saw_empty_list() const { return saw_empty_list_; }
+
   void Finish() { request_->bytes = std::move(out_).Finish(); }
 
  private:
   absl::Status Member(const Field& field, const dom::element& value);
   absl::Status Map(const Field& field, const dom::element& value);
+  // Of a map: its key is "".
+  void WriteEmptyEntry(uint32_t number);
   // One value of a field, under `number`.
   absl::Status One(const Field& field, uint32_t number,
                    const dom::element& value);
@@ -175,6 +185,7 @@ class Reader {
   const size_t expected_;
   EncodedRequest* const request_;
   std::string scratch_;
+  bool saw_empty_list_ = false;
 };
 
 absl::Status Reader::Message(const Shape& shape, const dom::object& object) {
@@ -184,6 +195,28 @@ absl::Status Reader::Message(const Shape& shape, const dom::object& object) {
     RETURN_IF_ERROR(Member(*field, member.value));
   }
   return absl::OkStatus();
+}
+
+void Reader::EmptyMapsBesideExpressions(const Shape& shape,
+                                        const dom::object& object) {
+  const auto is_empty_map = [&](const dom::key_value_pair& member) {
+    dom::object map;
+    return member.value.get_object().get(map) == simdjson::SUCCESS &&
+           map.size() == 0;
+  };
+  bool has_expression = false;
+  bool has_empty_map = false;
+  for (const dom::key_value_pair member : object) {
+    has_expression |= absl::EndsWith(View(member.key), "Expression");
+    has_empty_map |= is_empty_map(member);
+  }
+  if (!has_expression || !has_empty_map) return;
+  for (const dom::key_value_pair member : object) {
+    const Field* field = shape.Find(View(member.key));
+    if (field == nullptr || !is_empty_map(member)) continue;
+    if (field->arity != Arity::kMap || HoldsPlaceholders(field->name)) continue;
+    WriteEmptyEntry(field->number);
+  }
 }
 
 absl::Status Reader::Member(const Field& field, const dom::element& value) {
@@ -197,6 +230,7 @@ absl::Status Reader::Member(const Field& field, const dom::element& value) {
   }
   dom::array array;
   if (value.get_array().get(array) != simdjson::SUCCESS) return NoArray(value);
+  if (array.size() == 0) saw_empty_list_ = true;
   for (const dom::element element : array) {
     if (element.is_null() && field.kind != Kind::kValue) continue;
     RETURN_IF_ERROR(One(field, field.number, element));
@@ -211,9 +245,7 @@ absl::Status Reader::Map(const Field& field, const dom::element& value) {
   }
   if (object.size() == 0 && HoldsPlaceholders(field.name)) {
     NoteOnce(field.name, &request_->empty_maps);
-    const WireBuilder::Open entry = out_.Begin(field.number, 1);
-    out_.Bytes(kKeyField, "");
-    out_.End(entry);
+    WriteEmptyEntry(field.number);
   }
   for (const dom::key_value_pair member : object) {
     if (member.value.is_null() && field.kind != Kind::kValue) continue;
@@ -223,6 +255,12 @@ absl::Status Reader::Map(const Field& field, const dom::element& value) {
     out_.End(entry);
   }
   return absl::OkStatus();
+}
+
+void Reader::WriteEmptyEntry(uint32_t number) {
+  const WireBuilder::Open entry = out_.Begin(number, 1);
+  out_.Bytes(kKeyField, "");
+  out_.End(entry);
 }
 
 absl::Status Reader::One(const Field& field, uint32_t number,
@@ -450,13 +488,49 @@ absl::Status Reader::Binary(uint32_t number, const dom::element& value) {
   return absl::OkStatus();
 }
 
-void NoteEmptyLists(const Shape& shape, const dom::object& object,
-                    EncodedRequest* request) {
+void NoteEmptyLists(const Shape& shape, const dom::element& value,
+                    const std::string& path, EncodedRequest* request);
+
+// Of one member, whose name is the end of `path`.
+void NoteEmptyListsOf(const Field& field, const dom::element& value,
+                      const std::string& path, EncodedRequest* request) {
+  dom::array array;
+  dom::object object;
+  const bool nested = field.kind == Kind::kMessage && !field.shape->is_list;
+  if (field.arity == Arity::kSingle) {
+    if (nested) NoteEmptyLists(*field.shape, value, path, request);
+  } else if (value.get_array().get(array) == simdjson::SUCCESS) {
+    if (array.size() == 0) NoteOnce(path, &request->empty_lists);
+    size_t place = 0;
+    for (const dom::element element : array) {
+      ++place;
+      if (!nested) break;
+      NoteEmptyLists(*field.shape, element,
+                     absl::StrCat(path, ".", place, ".member"), request);
+    }
+  } else if (nested && value.get_object().get(object) == simdjson::SUCCESS) {
+    for (const dom::key_value_pair entry : object) {
+      NoteEmptyLists(*field.shape, entry.value,
+                     absl::StrCat(path, ".", View(entry.key), ".member"),
+                     request);
+    }
+  }
+}
+
+// The paths are those that errors name: "requestItems.t.member.keys". Messages
+// nest a few levels; items, which nest more, are none.
+void NoteEmptyLists(const Shape& shape, const dom::element& value,
+                    const std::string& path, EncodedRequest* request) {
+  dom::object object;
+  if (value.get_object().get(object) != simdjson::SUCCESS) return;
   for (const dom::key_value_pair member : object) {
-    dom::array array;
-    if (member.value.get_array().get(array) != simdjson::SUCCESS) continue;
-    if (array.size() != 0 || shape.Find(View(member.key)) == nullptr) continue;
-    NoteOnce(View(member.key), &request->empty_lists);
+    const Field* field = shape.Find(View(member.key));
+    if (field == nullptr) continue;
+    std::string name = field->name;
+    name[0] = absl::ascii_tolower(name[0]);
+    NoteEmptyListsOf(*field, member.value,
+                     path.empty() ? name : absl::StrCat(path, ".", name),
+                     request);
   }
 }
 
@@ -488,8 +562,11 @@ absl::Status RequestReader::Read(const Shape& shape, std::string* text,
   }
   Reader reader(text->size() + 64, request);
   const absl::Status status = reader.Message(shape, object);
-  if (status.ok()) reader.Finish();
-  NoteEmptyLists(shape, object, request);
+  if (status.ok()) {
+    reader.EmptyMapsBesideExpressions(shape, object);
+    reader.Finish();
+    if (reader.saw_empty_list()) NoteEmptyLists(shape, root, "", request);
+  }
   if (parser.capacity() > kKeptCapacity) parser_ = std::make_unique<Parser>();
   return status;
 }

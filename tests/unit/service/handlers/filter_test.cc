@@ -226,6 +226,25 @@ TEST_F(FilterTest, LegacyParametersQueryAndFilter) {
                         "{FilterExpression}"));
 }
 
+TEST_F(FilterTest, AttributesToGetHas255Names) {
+  std::string names = " attributes_to_get: 'v'";
+  for (int i = 2; i <= 255; ++i) {
+    absl::StrAppend(&names, " attributes_to_get: 'a", i, "'");
+  }
+  const std::string one_more = names + " attributes_to_get: 'b'";
+  EXPECT_EQ(Get(names),
+            "item { attributes { key: \"v\" value { n: \"10\" } } }");
+  EXPECT_THAT(Get(one_more),
+              HasSubstr("at 'attributesToGet' failed to satisfy constraint: "
+                        "Member must have length less than or equal to 255"));
+  const std::string pk = Condition("key_conditions", "pk", "EQ", "s: 'a'");
+  EXPECT_THAT(Call("Query", "table_name: 'pairs'" + pk + names),
+              HasSubstr("count: 6"));
+  EXPECT_THAT(Call("Query", "table_name: 'pairs'" + pk + one_more),
+              StartsWith("VALIDATION: "));
+  EXPECT_THAT(Scan(one_more), StartsWith("VALIDATION: "));
+}
+
 TEST_F(FilterTest, LegacyScansFilterByAllOrAny) {
   const std::string two = Condition("scan_filter", "parity", "EQ", "s: 'odd'") +
                           Condition("scan_filter", "sk", "EQ", "n: '2'") +

@@ -286,6 +286,23 @@ TEST_F(CodecTest, UnknownEnumsKeepTheirText) {
             "Value 'SOME' at 'x'; Value '' at 'y'");
 }
 
+// An empty legacy map beside an expression is there: the two are refused
+// together. Alone it asks for nothing.
+TEST_F(CodecTest, EmptyMapsAreThereBesideAnExpression) {
+  wire::v1::PutItemRequest put;
+  EncodedRequest alone;
+  ASSERT_TRUE(Read("PutItem", R"({"Expected":{}})", &alone).ok());
+  ASSERT_TRUE(put.ParseFromString(alone.bytes));
+  EXPECT_EQ(put.expected().size(), 0u);
+  EncodedRequest beside;
+  ASSERT_TRUE(Read("PutItem",
+                   R"({"Expected":{},"ConditionExpression":"a = b"})", &beside)
+                  .ok());
+  ASSERT_TRUE(put.ParseFromString(beside.bytes));
+  EXPECT_EQ(put.expected().size(), 1u);
+  EXPECT_TRUE(beside.empty_maps.empty());
+}
+
 TEST_F(CodecTest, EmptyMembersAreNotedWhereTheyAreErrors) {
   EncodedRequest request;
   ASSERT_TRUE(Read("Query",
@@ -296,7 +313,7 @@ TEST_F(CodecTest, EmptyMembersAreNotedWhereTheyAreErrors) {
                   .ok());
   EXPECT_THAT(request.empty_maps, ElementsAre("ExpressionAttributeNames",
                                               "ExpressionAttributeValues"));
-  EXPECT_THAT(request.empty_lists, ElementsAre("AttributesToGet"));
+  EXPECT_THAT(request.empty_lists, ElementsAre("attributesToGet"));
   wire::v1::QueryRequest query;
   ASSERT_TRUE(query.ParseFromString(request.bytes));
   EXPECT_TRUE(query.query_filter().empty());

@@ -160,6 +160,31 @@ TEST_F(DoorTest, EmptyListsAreRefusedByName) {
               HasSubstr("Value '[]' at 'attributesToGet' failed to satisfy"));
 }
 
+TEST_F(DoorTest, EmptyListsWithinAreRefusedByTheirPath) {
+  const auto refuse = [](absl::string_view, const CallContext&, Reply reply) {
+    reply(std::string());
+  };
+  registry_.Add("CreateTable", refuse);
+  registry_.Add("BatchGetItem", refuse);
+  EXPECT_THAT(
+      Ask(Post("CreateTable", R"({"LocalSecondaryIndexes":[{"IndexName":"a"},)"
+                              R"({"Projection":{"NonKeyAttributes":[]}}]})"))
+          .body,
+      HasSubstr("1 validation error detected: Value '[]' at "
+                "'localSecondaryIndexes.2.member.projection.nonKeyAttributes' "
+                "failed to satisfy constraint: Member must have length greater "
+                "than or equal to 1"));
+  EXPECT_THAT(Ask(Post("BatchGetItem",
+                       R"({"RequestItems":{"t":{"AttributesToGet":[]}}})"))
+                  .body,
+              HasSubstr("Value '[]' at "
+                        "'requestItems.t.member.attributesToGet' failed"));
+  EXPECT_EQ(
+      Ask(Post("BatchGetItem", R"({"RequestItems":{"t":{"Keys":[]}}})")).status,
+      200)
+      << "refused by the operation, if at all";
+}
+
 TEST_F(DoorTest, WordsOfOperationsAreThoseOfTheRequest) {
   answer_ = model::ValidationError(
       "ExpressionAttributeNames contains invalid key: Syntax error; key: "
