@@ -153,6 +153,17 @@ void Client::UpdateTableAsync(const UpdateTableRequest& request,
   connection_->Call(request, options, std::move(done));
 }
 
+absl::StatusOr<TableDescription> Client::UpdateIndexPropagation(
+    const UpdateIndexPropagationRequest& request, const CallOptions& options) {
+  return Wait(*connection_, request, options);
+}
+
+void Client::UpdateIndexPropagationAsync(
+    const UpdateIndexPropagationRequest& request,
+    Callback<TableDescription> done, const CallOptions& options) {
+  connection_->Call(request, options, std::move(done));
+}
+
 absl::StatusOr<TableDescription> Client::DeleteTable(
     const DeleteTableRequest& request, const CallOptions& options) {
   return Wait(*connection_, request, options);

@@ -114,6 +114,14 @@ class Client {
                         Callback<TableDescription> done,
                         const CallOptions& options = {});
 
+  // Pauses, resumes or delays how a global index follows its table.
+  absl::StatusOr<TableDescription> UpdateIndexPropagation(
+      const UpdateIndexPropagationRequest& request,
+      const CallOptions& options = {});
+  void UpdateIndexPropagationAsync(const UpdateIndexPropagationRequest& request,
+                                   Callback<TableDescription> done,
+                                   const CallOptions& options = {});
+
   absl::StatusOr<TableDescription> DeleteTable(
       const DeleteTableRequest& request, const CallOptions& options = {});
   void DeleteTableAsync(const DeleteTableRequest& request,

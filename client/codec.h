@@ -32,6 +32,7 @@ std::string Encode(const BatchWriteRequest& request);
 std::string Encode(const CreateTableRequest& request);
 std::string Encode(const DescribeTableRequest& request);
 std::string Encode(const UpdateTableRequest& request);
+std::string Encode(const UpdateIndexPropagationRequest& request);
 std::string Encode(const DeleteTableRequest& request);
 std::string Encode(const ListTablesRequest& request);
 std::string Encode(const TagRequest& request);

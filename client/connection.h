@@ -80,6 +80,9 @@ class Connection {
   virtual void Call(const UpdateTableRequest& request,
                     const CallOptions& options,
                     Callback<TableDescription> done) = 0;
+  virtual void Call(const UpdateIndexPropagationRequest& request,
+                    const CallOptions& options,
+                    Callback<TableDescription> done) = 0;
   virtual void Call(const DeleteTableRequest& request,
                     const CallOptions& options,
                     Callback<TableDescription> done) = 0;

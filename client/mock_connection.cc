@@ -79,6 +79,11 @@ void MockConnection::Call(const UpdateTableRequest& request, const CallOptions&,
   Answer("UpdateTable", request, std::move(done));
 }
 
+void MockConnection::Call(const UpdateIndexPropagationRequest& request,
+                          const CallOptions&, Callback<TableDescription> done) {
+  Answer("UpdateIndexPropagation", request, std::move(done));
+}
+
 void MockConnection::Call(const DeleteTableRequest& request, const CallOptions&,
                           Callback<TableDescription> done) {
   Answer("DeleteTable", request, std::move(done));

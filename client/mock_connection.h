@@ -74,6 +74,9 @@ class MockConnection : public Connection,
             Callback<TableDescription> done) override;
   void Call(const UpdateTableRequest& request, const CallOptions& options,
             Callback<TableDescription> done) override;
+  void Call(const UpdateIndexPropagationRequest& request,
+            const CallOptions& options,
+            Callback<TableDescription> done) override;
   void Call(const DeleteTableRequest& request, const CallOptions& options,
             Callback<TableDescription> done) override;
   void Call(const ListTablesRequest& request, const CallOptions& options,
@@ -108,8 +111,9 @@ class MockConnection : public Connection,
              Slot<QueryRequest>, Slot<ScanRequest>, Slot<BatchGetRequest>,
              Slot<BatchWriteRequest>, Slot<CreateTableRequest>,
              Slot<DescribeTableRequest>, Slot<UpdateTableRequest>,
-             Slot<DeleteTableRequest>, Slot<ListTablesRequest>,
-             Slot<TagRequest>, Slot<UntagRequest>, Slot<ListTagsRequest>>
+             Slot<UpdateIndexPropagationRequest>, Slot<DeleteTableRequest>,
+             Slot<ListTablesRequest>, Slot<TagRequest>, Slot<UntagRequest>,
+             Slot<ListTagsRequest>>
       slots_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -40,6 +40,7 @@ class RemoteConnection final
   PALLET_CALL(CreateTableRequest)
   PALLET_CALL(DescribeTableRequest)
   PALLET_CALL(UpdateTableRequest)
+  PALLET_CALL(UpdateIndexPropagationRequest)
   PALLET_CALL(DeleteTableRequest)
   PALLET_CALL(ListTablesRequest)
   PALLET_CALL(TagRequest)

@@ -238,6 +238,12 @@ enum class IndexState { kUnknown, kCreating, kUpdating, kDeleting, kActive };
 // "ACTIVE" and so on.
 absl::string_view NameOf(IndexState state);
 
+// An item that an index could not take.
+struct SkippedItem {
+  Item key = {};  // in the table
+  std::string reason = {};
+};
+
 // How far an index is behind its table.
 struct IndexProgress {
   int64_t changes_behind = 0;
@@ -245,6 +251,16 @@ struct IndexProgress {
   // Of what the table held when the index came, 0..1; absent once it is filled.
   std::optional<double> backfill_fraction = {};
   int64_t items_skipped = 0;  // their values cannot be in the index's key
+  std::vector<SkippedItem> skipped = {};  // the first of them
+  // While it is filled: items of the table that it has read, of how many, how
+  // fast over the last seconds, and how long the rest takes at that rate.
+  std::optional<int64_t> items_read = {};
+  std::optional<int64_t> items_total = {};
+  std::optional<double> items_per_second = {};
+  std::optional<absl::Duration> time_left = {};  // absent if it stands still
+  // As UpdateIndexPropagation has set them.
+  bool paused = false;
+  absl::Duration delay = {};
 };
 
 struct GlobalIndexDescription {
@@ -297,6 +313,16 @@ struct UpdateTableRequest {
   // They are CREATING until they have what the table holds, all in one pass.
   std::vector<GlobalIndex> create_indexes = {};
   std::vector<std::string> delete_indexes = {};  // names
+};
+
+// How changes of a table come into one of its global indexes. Lasting.
+struct UpdateIndexPropagationRequest {
+  std::string table = {};
+  std::string index = {};
+  std::optional<bool> paused =
+      {};  // the index takes nothing until it is resumed
+  // Changes wait until they are so old; 0..1 h.
+  std::optional<absl::Duration> delay = {};
 };
 
 struct DeleteTableRequest {
@@ -353,6 +379,7 @@ template <> struct ResponseTo<BatchWriteRequest> { using Type = BatchWriteRespon
 template <> struct ResponseTo<CreateTableRequest> { using Type = TableDescription; };
 template <> struct ResponseTo<DescribeTableRequest> { using Type = TableDescription; };
 template <> struct ResponseTo<UpdateTableRequest> { using Type = TableDescription; };
+template <> struct ResponseTo<UpdateIndexPropagationRequest> { using Type = TableDescription; };
 template <> struct ResponseTo<DeleteTableRequest> { using Type = TableDescription; };
 template <> struct ResponseTo<TagRequest> { using Type = TagResponse; };
 template <> struct ResponseTo<UntagRequest> { using Type = UntagResponse; };

@@ -238,6 +238,7 @@ class Session::SessionConnection final : public Connection {
   PALLET_CALL(CreateTableRequest)
   PALLET_CALL(DescribeTableRequest)
   PALLET_CALL(UpdateTableRequest)
+  PALLET_CALL(UpdateIndexPropagationRequest)
   PALLET_CALL(DeleteTableRequest)
   PALLET_CALL(ListTablesRequest)
   PALLET_CALL(TagRequest)

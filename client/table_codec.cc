@@ -174,15 +174,38 @@ IndexState FromMessage(v1::IndexStatus status) {
   }
 }
 
+absl::Duration FromMessage(const google::protobuf::Duration& message) {
+  return absl::Seconds(message.seconds()) + absl::Nanoseconds(message.nanos());
+}
+
+// While it is filled.
+void ReadBackfill(const v1::IndexProgress& message, IndexProgress* progress) {
+  if (message.has_items_read()) progress->items_read = message.items_read();
+  if (message.has_items_total()) progress->items_total = message.items_total();
+  if (message.has_items_per_second()) {
+    progress->items_per_second = message.items_per_second();
+  }
+  if (message.has_time_left()) {
+    progress->time_left = FromMessage(message.time_left());
+  }
+}
+
 IndexProgress FromMessage(const v1::IndexProgress& message) {
   IndexProgress progress;
   progress.changes_behind = message.changes_behind();
-  progress.time_behind = absl::Seconds(message.time_behind().seconds()) +
-                         absl::Nanoseconds(message.time_behind().nanos());
+  progress.time_behind = FromMessage(message.time_behind());
   if (message.has_backfill_fraction()) {
     progress.backfill_fraction = message.backfill_fraction();
   }
   progress.items_skipped = message.items_skipped();
+  for (const v1::SkippedItem& skipped : message.skipped()) {
+    absl::StatusOr<Item> key = Item::Decode(skipped.key().SerializeAsString());
+    progress.skipped.push_back(
+        {key.ok() ? *std::move(key) : Item(), skipped.reason()});
+  }
+  ReadBackfill(message, &progress);
+  progress.paused = message.paused();
+  progress.delay = FromMessage(message.delay());
   return progress;
 }
 
@@ -305,6 +328,7 @@ PALLET_METHOD(BatchWriteRequest, "ItemService/BatchWriteItem", kOnce, 10)
 PALLET_METHOD(CreateTableRequest, "TableService/CreateTable", kOnce, 0)
 PALLET_METHOD(DescribeTableRequest, "TableService/DescribeTable", kSafe, 0)
 PALLET_METHOD(UpdateTableRequest, "TableService/UpdateTable", kOnce, 0)
+PALLET_METHOD(UpdateIndexPropagationRequest, "TableService/UpdateIndexPropagation", kSafe, 0)
 PALLET_METHOD(DeleteTableRequest, "TableService/DeleteTable", kOnce, 0)
 PALLET_METHOD(TagRequest, "TableService/TagResource", kSafe, 0)
 PALLET_METHOD(UntagRequest, "TableService/UntagResource", kSafe, 0)
@@ -367,6 +391,20 @@ std::string Encode(const UpdateTableRequest& request) {
   return message.SerializeAsString();
 }
 
+std::string Encode(const UpdateIndexPropagationRequest& request) {
+  v1::UpdateIndexPropagationRequest message;
+  message.set_table_name(request.table);
+  message.set_index_name(request.index);
+  if (request.paused.has_value()) message.set_paused(*request.paused);
+  if (request.delay.has_value()) {
+    absl::Duration rest = *request.delay;
+    google::protobuf::Duration* delay = message.mutable_delay();
+    delay->set_seconds(absl::IDivDuration(rest, absl::Seconds(1), &rest));
+    delay->set_nanos(static_cast<int32_t>(absl::ToInt64Nanoseconds(rest)));
+  }
+  return message.SerializeAsString();
+}
+
 std::string Encode(const DeleteTableRequest& request) {
   return EncodeTableName<v1::DeleteTableRequest>(request.table);
 }
@@ -419,6 +457,12 @@ template <>
 absl::StatusOr<TableDescription> Decode<UpdateTableRequest>(
     absl::string_view encoded) {
   return DecodeTable<v1::UpdateTableResponse>(encoded);
+}
+
+template <>
+absl::StatusOr<TableDescription> Decode<UpdateIndexPropagationRequest>(
+    absl::string_view encoded) {
+  return DecodeTable<v1::UpdateIndexPropagationResponse>(encoded);
 }
 
 template <>

@@ -15,6 +15,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "base/strong_id.h"
 #include "cluster/throughput_meter.h"
 #include "model/global_index.h"
@@ -63,7 +64,12 @@ struct GlobalIndex {
   // for the index when its own schema version is not lower.
   uint64_t schema_version = 0;
   IndexState state = IndexState::kCreating;
+  // What its propagation waits for (gsi/topology.h).
+  bool paused = false;
+  absl::Duration delay = {};
   std::vector<TablePartition> partitions = {};
+  // As Table::meter, of the index alone.
+  std::shared_ptr<ThroughputMeter> meter = nullptr;
 
   const TablePartition& PartitionOf(uint64_t hash) const;
 };

@@ -160,8 +160,19 @@ absl::StatusOr<std::vector<model::LocalIndex>> LocalIndexesOf(
   return indexes;
 }
 
+// `old` with these limits; null if they are none.
+std::shared_ptr<ThroughputMeter> MeterOf(const ThroughputLimits& limits,
+                                         Clock* clock,
+                                         std::shared_ptr<ThroughputMeter> old) {
+  if (!limits.any()) return nullptr;
+  if (old == nullptr) return std::make_shared<ThroughputMeter>(clock, limits);
+  if (old->limits() != limits) old->SetLimits(limits);
+  return old;
+}
+
 absl::StatusOr<std::vector<GlobalIndex>> GlobalIndexesOf(
-    const CatalogTable& entry, const model::KeySchema& key, const Table* old) {
+    const CatalogTable& entry, const model::KeySchema& key, const Table* old,
+    Clock* clock) {
   std::vector<GlobalIndex> indexes;
   for (int i = 0; i < entry.table.global_indexes_size(); ++i) {
     const GlobalIndexRecord& record = entry.table.global_indexes(i);
@@ -172,9 +183,14 @@ absl::StatusOr<std::vector<GlobalIndex>> GlobalIndexesOf(
     index.state = record.state() == storage::v1::GLOBAL_INDEX_STATE_ACTIVE
                       ? IndexState::kActive
                       : IndexState::kCreating;
+    index.paused = record.paused();
+    index.delay = absl::Seconds(record.delay().seconds()) +
+                  absl::Nanoseconds(record.delay().nanos());
     index.partitions = PartitionsOf(entry.index_partitions[i]);
     const GlobalIndex* known =
         old == nullptr ? nullptr : old->FindGlobalIndex(index.id);
+    index.meter = MeterOf(ThroughputLimitsOf(entry.table, record), clock,
+                          known == nullptr ? nullptr : known->meter);
     if (known != nullptr) {
       index.schema = known->schema;
       continue;
@@ -194,16 +210,6 @@ std::vector<std::string> KeyAttributesOf(
                  index.schema->key_attributes().end());
   }
   return {names.begin(), names.end()};
-}
-
-// `old` with what the table asks for now; null if that is nothing.
-std::shared_ptr<ThroughputMeter> MeterOf(const TableRecord& table, Clock* clock,
-                                         std::shared_ptr<ThroughputMeter> old) {
-  const ThroughputLimits limits = ThroughputLimitsOf(table);
-  if (!limits.any()) return nullptr;
-  if (old == nullptr) return std::make_shared<ThroughputMeter>(clock, limits);
-  if (old->limits() != limits) old->SetLimits(limits);
-  return old;
 }
 
 }  // namespace
@@ -240,13 +246,13 @@ absl::StatusOr<TablePtr> MakeTable(const CatalogTable& entry, const Table* old,
   ASSIGN_OR_RETURN(table->local_indexes,
                    LocalIndexesOf(entry.table, table->key));
   ASSIGN_OR_RETURN(table->global_indexes,
-                   GlobalIndexesOf(entry, table->key, old));
+                   GlobalIndexesOf(entry, table->key, old, clock));
   table->index_key_attributes = KeyAttributesOf(table->global_indexes);
   table->schema_version = entry.table.schema_version();
   table->partitions = PartitionsOf(entry.partitions);
   table->record = std::make_shared<TableRecord>(entry.table);
-  table->meter =
-      MeterOf(entry.table, clock, old == nullptr ? nullptr : old->meter);
+  table->meter = MeterOf(ThroughputLimitsOf(entry.table), clock,
+                         old == nullptr ? nullptr : old->meter);
   return table;
 }
 

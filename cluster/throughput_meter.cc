@@ -18,18 +18,31 @@ bool AsksToBeHeld(const storage::v1::TableRecord& table) {
                      });
 }
 
-}  // namespace
-
-ThroughputLimits ThroughputLimitsOf(const storage::v1::TableRecord& table) {
+// `record` is the table's or an index's.
+template <typename Record>
+ThroughputLimits LimitsOf(const storage::v1::TableRecord& table,
+                          const Record& record) {
   if (table.billing_mode() == storage::v1::TABLE_BILLING_MODE_PAY_PER_REQUEST) {
-    const auto& ceilings = table.on_demand_throughput();
+    const auto& ceilings = record.on_demand_throughput();
     return {false, ceilings.max_read_request_units(),
             ceilings.max_write_request_units()};
   }
   if (!AsksToBeHeld(table)) return {};
-  const auto& throughput = table.provisioned_throughput();
+  const auto& throughput = record.provisioned_throughput();
   return {true, throughput.read_capacity_units(),
           throughput.write_capacity_units()};
+}
+
+}  // namespace
+
+ThroughputLimits ThroughputLimitsOf(const storage::v1::TableRecord& table) {
+  return LimitsOf(table, table);
+}
+
+ThroughputLimits ThroughputLimitsOf(
+    const storage::v1::TableRecord& table,
+    const storage::v1::GlobalIndexRecord& index) {
+  return LimitsOf(table, index);
 }
 
 ThroughputMeter::ThroughputMeter(Clock* clock, const ThroughputLimits& limits)

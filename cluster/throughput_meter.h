@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// ThroughputMeter: how much of its throughput a table has used, for tables that
-// ask to be held to it. Two token buckets, of read and of write units.
+// ThroughputMeter: how much of its throughput a table or a global index has
+// used, for tables that ask to be held to it. Two token buckets, of read and of write units.
 //
 // A bucket gains its rate each second and keeps what is not used for at most
 // 300 seconds; it starts with one second's worth. A request is let in while
@@ -20,6 +20,7 @@
 #include "base/clock.h"
 
 namespace pallet::storage::v1 {
+class GlobalIndexRecord;
 class TableRecord;
 }  // namespace pallet::storage::v1
 
@@ -45,6 +46,10 @@ struct ThroughputLimits {
 // What the table asks to be held to: the ceilings of an on-demand table, or the
 // throughput of a provisioned one that has the tag.
 ThroughputLimits ThroughputLimitsOf(const storage::v1::TableRecord& table);
+// The same of one of its global indexes, which has a throughput of its own.
+ThroughputLimits ThroughputLimitsOf(
+    const storage::v1::TableRecord& table,
+    const storage::v1::GlobalIndexRecord& index);
 
 class ThroughputMeter {
  public:

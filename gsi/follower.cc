@@ -120,6 +120,10 @@ absl::Status Follower::MakeChannels() {
   absl::MutexLock lock(&state_);
   channels_ = std::move(channels);
   backfill_states_ = backfill_.states();
+  std::erase_if(rates_,
+                [&](const auto& rate) ABSL_EXCLUSIVE_LOCKS_REQUIRED(state_) {
+                  return !backfill_states_.contains(rate.first);
+                });
   done_at_.clear();
   return absl::OkStatus();
 }
@@ -286,10 +290,21 @@ absl::StatusOr<absl::Duration> Follower::Fill() {
     }
   }
   if (jobs.empty()) return absl::InfiniteDuration();
+  NoteItemsRead(jobs);
   ASSIGN_OR_RETURN(const bool more, backfill_.Step(table_->hash_seed, jobs));
+  NoteItemsRead(jobs);
   absl::MutexLock lock(&state_);
   backfill_states_ = backfill_.states();
   return more ? absl::ZeroDuration() : absl::InfiniteDuration();
+}
+
+void Follower::NoteItemsRead(absl::Span<const Backfill::Job> jobs) {
+  const absl::Duration now = options_.clock->Monotonic();
+  absl::MutexLock lock(&state_);
+  for (const Backfill::Job& job : jobs) {
+    rates_[job.index->id].Note(now,
+                               backfill_.states().at(job.index->id).items_read);
+  }
 }
 
 void Follower::NoteFilled(ChangeSeq head) {
@@ -403,6 +418,11 @@ absl::StatusOr<LineageProgress> Follower::ProgressOf(uint64_t index) const {
     const auto backfill = backfill_states_.find(index);
     if (backfill != backfill_states_.end()) {
       progress.backfill = backfill->second;
+    }
+    const auto rate = rates_.find(index);
+    if (rate != rates_.end()) {
+      progress.items_per_second =
+          rate->second.PerSecond(options_.clock->Monotonic());
     }
   }
   if (progress.cursor == progress.head) return progress;

@@ -14,6 +14,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -23,23 +24,17 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "gsi/backfill.h"
 #include "gsi/change_reader.h"
 #include "gsi/channel.h"
+#include "gsi/recent_rate.h"
 #include "gsi/step.h"
 #include "gsi/topology.h"
 
 namespace pallet::gsi {
-
-// For people who test, and for operators: what an index waits for.
-struct IndexSwitch {
-  bool paused = false;        // takes neither changes nor backfill
-  absl::Duration delay = {};  // changes wait until they are so old
-
-  friend bool operator==(const IndexSwitch&, const IndexSwitch&) = default;
-};
 
 // How far a lineage has brought an index.
 struct LineageProgress {
@@ -48,6 +43,7 @@ struct LineageProgress {
   uint64_t cursor = 0;
   absl::Duration time_behind = {};  // age of the oldest change it lacks
   BackfillState backfill = {};
+  double items_per_second = 0;  // that the backfill reads now
 };
 
 class Follower {
@@ -112,6 +108,9 @@ class Follower {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_);
 
   absl::StatusOr<absl::Duration> Fill() ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_);
+  // How far they are, for their rate.
+  void NoteItemsRead(absl::Span<const Backfill::Job> jobs)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_);
   void NoteFilled(storage::ChangeSeq head) ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_);
 
   absl::StatusOr<absl::Duration> TidyUp() ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_);
@@ -134,6 +133,7 @@ class Follower {
   mutable absl::Mutex state_ ABSL_ACQUIRED_AFTER(run_);
   std::vector<ChannelPtr> channels_ ABSL_GUARDED_BY(state_);
   std::map<uint64_t, BackfillState> backfill_states_ ABSL_GUARDED_BY(state_);
+  std::map<uint64_t, RecentRate> rates_ ABSL_GUARDED_BY(state_);
   std::map<uint64_t, storage::ChangeSeq> done_at_ ABSL_GUARDED_BY(state_);
 };
 

@@ -38,6 +38,7 @@ absl::Status Propagator::SetTable(const TopologyPtr& table) {
   {
     absl::MutexLock lock(&mutex_);
     Table& entry = tables_[table->table];
+    TakeSwitches(entry.topology.get(), *table);
     entry.topology = table;
     for (const Source& source : table->sources) {
       EntryPtr& at = entries_[source.id];
@@ -63,9 +64,31 @@ absl::Status Propagator::SetTable(const TopologyPtr& table) {
   return result;
 }
 
+void Propagator::TakeSwitches(const TableTopology* old,
+                              const TableTopology& table) {
+  std::map<uint64_t, IndexSwitch> before;
+  if (old != nullptr) {
+    for (const IndexTopology& index : old->indexes) {
+      before[index.id] = index.propagation;
+    }
+  }
+  absl::MutexLock lock(&switches_mutex_);
+  for (const IndexTopology& index : table.indexes) {
+    if (before[index.id] != index.propagation) {
+      switches_[index.id] = index.propagation;
+    }
+    before.erase(index.id);
+  }
+  for (const auto& [id, value] : before) switches_.erase(id);
+}
+
 void Propagator::RemoveTable(uint64_t table) {
   absl::MutexLock lock(&mutex_);
-  tables_.erase(table);
+  const auto known = tables_.find(table);
+  if (known != tables_.end()) {
+    TakeSwitches(known->second.topology.get(), {});
+    tables_.erase(known);
+  }
   std::vector<EntryPtr> removed;
   for (auto at = entries_.begin(); at != entries_.end();) {
     if (at->second->table == table) {
@@ -275,11 +298,13 @@ absl::StatusOr<IndexProgress> Propagator::ProgressOf(uint64_t table,
     return model::MakeError(model::Reason::kResourceNotFound,
                             absl::StrCat("index ", index, " is not here"));
   }
+  progress.propagation = SwitchOf(index);
   for (const std::shared_ptr<Follower>& follower : followers) {
     ASSIGN_OR_RETURN(LineageProgress lineage, follower->ProgressOf(index));
     progress.changes_behind += lineage.head - lineage.cursor;
     progress.time_behind = std::max(progress.time_behind, lineage.time_behind);
     progress.items_read += lineage.backfill.items_read;
+    progress.items_per_second += lineage.items_per_second;
     progress.items_skipped += lineage.backfill.items_skipped;
     for (SkippedItem& item : lineage.backfill.skipped) {
       if (progress.skipped.size() >= kMaxSkippedListed) break;

@@ -57,8 +57,10 @@ struct IndexProgress {
   absl::Duration time_behind = {};  // age of the oldest of them
   bool filling = false;
   uint64_t items_read = 0;  // of the table, by the backfill
+  double items_per_second = 0;
   uint64_t items_skipped = 0;
   std::vector<SkippedItem> skipped = {};  // the first ones
+  IndexSwitch propagation = {};           // what it waits for
 };
 
 class Propagator final : public storage::ChangeListener {
@@ -81,7 +83,7 @@ class Propagator final : public storage::ChangeListener {
   void OnChanges(storage::PartitionId lineage) override
       ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Until the next start.
+  // Until the table comes with another one, or the next start.
   void SetSwitch(uint64_t index, const IndexSwitch& value)
       ABSL_LOCKS_EXCLUDED(mutex_, switches_mutex_);
   IndexSwitch SwitchOf(uint64_t index) const
@@ -148,13 +150,17 @@ class Propagator final : public storage::ChangeListener {
     absl::Status status;
   };
   std::vector<Answer> TakeAnswers() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Takes over the switches that are not what they were in `old`, which may be
+  // null, and forgets those of indexes that are no more.
+  void TakeSwitches(const TableTopology* old, const TableTopology& table)
+      ABSL_LOCKS_EXCLUDED(switches_mutex_);
   // New ones of the table that all its followers have filled.
   std::vector<uint64_t> NewlyFilled(Table& table)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const PropagatorOptions options_;
 
-  mutable absl::Mutex switches_mutex_;
+  mutable absl::Mutex switches_mutex_;  // taken last
   std::map<uint64_t, IndexSwitch> switches_ ABSL_GUARDED_BY(switches_mutex_);
 
   mutable absl::Mutex mutex_;

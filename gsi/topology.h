@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "model/global_index.h"
 #include "storage/ids.h"
 #include "storage/store.h"
@@ -22,13 +23,22 @@ struct Target {
   storage::Store* store = nullptr;  // borrowed; outlives the propagator
 };
 
+// For operators, and for people who test: what an index waits for.
+struct IndexSwitch {
+  bool paused = false;        // takes neither changes nor backfill
+  absl::Duration delay = {};  // changes wait until they are so old
+
+  friend bool operator==(const IndexSwitch&, const IndexSwitch&) = default;
+};
+
 struct IndexTopology {
   uint64_t id = 0;  // never used again
   std::shared_ptr<const model::GlobalIndex> schema;
   storage::KeyspaceId keyspace;
   // Attached in partitions whose schema version is not lower.
   uint64_t schema_version = 0;
-  bool active = false;          // false: it is to be filled
+  bool active = false;  // false: it is to be filled
+  IndexSwitch propagation = {};
   std::vector<Target> targets;  // in the order of their ranges
 
   // Which target holds the entries at that hash.

@@ -31,10 +31,13 @@ gsi::Source SourceOf(cluster::PartitionHost& host, const cluster::Table& table,
           &host.store(partition.store)};
 }
 
+// But for those that have been told to wait.
 bool AllActive(const cluster::Table& table) {
   return std::all_of(table.global_indexes.begin(), table.global_indexes.end(),
                      [](const cluster::GlobalIndex& index) {
-                       return index.state == cluster::IndexState::kActive;
+                       return index.state == cluster::IndexState::kActive ||
+                              index.paused ||
+                              index.delay > absl::ZeroDuration();
                      });
 }
 
@@ -96,6 +99,7 @@ gsi::TopologyPtr Indexing::TopologyOf(const cluster::Table& table) const {
     to.keyspace = index.keyspace;
     to.schema_version = index.schema_version;
     to.active = index.state == cluster::IndexState::kActive;
+    to.propagation = {index.paused, index.delay};
     for (const cluster::TablePartition& partition : index.partitions) {
       to.targets.push_back(TargetOf(host, partition));
     }

@@ -45,6 +45,7 @@ constexpr MessageRow kBuilt[] = {
      "global_secondary_index_updates "
      "sse_specification table_class deletion_protection_enabled "
      "on_demand_throughput warm_throughput allow_several_index_changes"},
+    {"UpdateIndexPropagationRequest", "table_name index_name paused delay"},
     {"DeleteTableRequest", "table_name"},
     {"ListTablesRequest", "exclusive_start_table_name limit"},
     {"TagResourceRequest", "resource_arn tags"},

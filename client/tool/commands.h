@@ -44,10 +44,19 @@ struct UpdateTableOptions {
   std::vector<std::string> drop_indexes = {};  // names
 };
 
+struct PropagationOptions {
+  std::string table = {};
+  std::string index = {};
+  std::string delay = {};  // "90s", "1h"
+};
+
 int ListTables(Session& session);
 int CreateTable(Session& session, const CreateOptions& options);
 int DescribeTable(Session& session, const std::string& table);
 int UpdateTable(Session& session, const UpdateTableOptions& options);
+int PauseIndex(Session& session, const PropagationOptions& options);
+int ResumeIndex(Session& session, const PropagationOptions& options);
+int DelayIndex(Session& session, const PropagationOptions& options);
 int DeleteTable(Session& session, const std::string& table);
 int ListTags(Session& session, const std::string& table);
 int Tag(Session& session, const std::string& table,

@@ -49,6 +49,7 @@ struct CommandLine {
   std::vector<std::string> tags;
   CreateOptions create;
   UpdateTableOptions update_table;
+  PropagationOptions propagation;
   WriteOptions put, erase;
   UpdateOptions update;
   GetOptions get;
@@ -117,6 +118,30 @@ void AddTags(CLI::App* tables, CommandLine& line) {
   });
 }
 
+void AddPropagation(CLI::App* tables, CommandLine& line) {
+  const auto add = [&](const char* name, const char* what,
+                       int (*run)(Session&, const PropagationOptions&)) {
+    CLI::App* command = tables->add_subcommand(name, what);
+    command->add_option("table", line.propagation.table, "name")->required();
+    command->add_option("index", line.propagation.index, "global index")
+        ->required();
+    command->callback([&line, run] {
+      line.run = [&line, run](Session& session) {
+        return run(session, line.propagation);
+      };
+    });
+    return command;
+  };
+  add("pause-index", "Let a global index take no changes and not be filled",
+      PauseIndex);
+  add("resume-index", "Let it go on", ResumeIndex);
+  add("delay-index", "Let changes wait before a global index takes them",
+      DelayIndex)
+      ->add_option("duration", line.propagation.delay,
+                   "500ms, 90s, at most 1h; 0s: no delay")
+      ->required();
+}
+
 void AddTables(CLI::App& app, CommandLine& line) {
   CLI::App* tables = app.add_subcommand("tables", "List and change tables");
   tables->require_subcommand(1);
@@ -166,6 +191,7 @@ void AddTables(CLI::App& app, CommandLine& line) {
     };
   });
 
+  AddPropagation(tables, line);
   AddTags(tables, line);
 
   CLI::App* erase =

@@ -64,7 +64,27 @@ void AddFields(const GlobalIndexDescription& described, Fields* fields) {
     add("filled",
         absl::StrFormat("%.1f %%", 100 * *progress.backfill_fraction));
   }
+  if (progress.items_total.has_value()) {
+    add("items read", progress.items_read.value_or(0));
+    add("items to read", *progress.items_total);
+    add("items per second",
+        static_cast<int64_t>(progress.items_per_second.value_or(0)));
+    add("time left", progress.time_left.has_value()
+                         ? absl::FormatDuration(absl::Trunc(
+                               *progress.time_left, absl::Milliseconds(100)))
+                         : "unknown");
+  }
+  if (progress.paused) add("paused", true);
+  if (progress.delay > absl::ZeroDuration()) {
+    add("delay", absl::FormatDuration(progress.delay));
+  }
   if (progress.items_skipped > 0) add("skipped", progress.items_skipped);
+  for (size_t i = 0; i < progress.skipped.size(); ++i) {
+    const SkippedItem& skipped = progress.skipped[i];
+    add(absl::StrCat("skipped ", i + 1),
+        absl::StrCat(ToJson(skipped.key, JsonStyle::kPlain), ": ",
+                     skipped.reason));
+  }
 }
 
 int ExitCodeOf(const absl::Status& status) {

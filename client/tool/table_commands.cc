@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/time/time.h"
 #include "base/status_macros.h"
 #include "client/tool/commands.h"
 #include "model/errors.h"
@@ -152,6 +153,14 @@ absl::StatusOr<CreateTableRequest> ToRequest(const CreateOptions& options) {
   return request;
 }
 
+int UpdatePropagation(Session& session,
+                      const UpdateIndexPropagationRequest& request) {
+  const auto table = session.client.UpdateIndexPropagation(request);
+  if (!table.ok()) return session.output.Fail(table.status());
+  session.output.PrintTable(*table);
+  return kDone;
+}
+
 }  // namespace
 
 int ListTables(Session& session) {
@@ -197,6 +206,29 @@ int UpdateTable(Session& session, const UpdateTableOptions& options) {
   if (!table.ok()) return session.output.Fail(table.status());
   session.output.PrintTable(*table);
   return kDone;
+}
+
+int PauseIndex(Session& session, const PropagationOptions& options) {
+  return UpdatePropagation(
+      session,
+      {.table = options.table, .index = options.index, .paused = true});
+}
+
+int ResumeIndex(Session& session, const PropagationOptions& options) {
+  return UpdatePropagation(
+      session,
+      {.table = options.table, .index = options.index, .paused = false});
+}
+
+int DelayIndex(Session& session, const PropagationOptions& options) {
+  absl::Duration delay;
+  if (!absl::ParseDuration(options.delay, &delay)) {
+    return session.output.Misused(model::ValidationError(absl::StrCat(
+        "\"", options.delay, "\" is no duration, as in 500ms, 90s or 1h")));
+  }
+  return UpdatePropagation(
+      session,
+      {.table = options.table, .index = options.index, .delay = delay});
 }
 
 int DeleteTable(Session& session, const std::string& table) {

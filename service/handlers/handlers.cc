@@ -25,6 +25,7 @@ void RegisterHandlers(const HandlerOptions& options,
     RegisterTransactGetItems(options, registry);
     RegisterTransactWriteItems(options, registry);
   }
+  RegisterUpdateIndexPropagation(options, registry);
   RegisterUpdateItem(options, registry);
   RegisterUpdateTable(options, registry);
 }

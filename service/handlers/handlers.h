@@ -67,6 +67,7 @@ void RegisterScan(const HandlerOptions&, OperationRegistry*);  // and its stream
 void RegisterTags(const HandlerOptions&, OperationRegistry*);
 void RegisterTransactGetItems(const HandlerOptions&, OperationRegistry*);
 void RegisterTransactWriteItems(const HandlerOptions&, OperationRegistry*);
+void RegisterUpdateIndexPropagation(const HandlerOptions&, OperationRegistry*);
 void RegisterUpdateItem(const HandlerOptions&, OperationRegistry*);
 void RegisterUpdateTable(const HandlerOptions&, OperationRegistry*);
 

@@ -176,6 +176,33 @@ void DescribeSettings(const TableRecord& record, v1::TableDescription* table) {
   }
 }
 
+void DescribeSkipped(const gsi::IndexProgress& progress,
+                     v1::IndexProgress* out) {
+  out->set_items_skipped(static_cast<int64_t>(progress.items_skipped));
+  for (const gsi::SkippedItem& item : progress.skipped) {
+    v1::SkippedItem* skipped = out->add_skipped();
+    skipped->mutable_key()->ParseFromString(item.key);
+    skipped->set_reason(item.reason);
+  }
+}
+
+// Items come and go while it is filled.
+void DescribeBackfill(const gsi::IndexProgress& progress, int64_t items,
+                      v1::IndexProgress* out) {
+  const auto read = static_cast<int64_t>(progress.items_read);
+  out->set_items_read(read);
+  out->set_items_total(items);
+  out->set_backfill_fraction(std::min(
+      1.0,
+      static_cast<double>(read) / std::max(1.0, static_cast<double>(items))));
+  out->set_items_per_second(progress.items_per_second);
+  if (progress.items_per_second > 0) {
+    *out->mutable_time_left() = ToProto(
+        absl::Seconds(static_cast<double>(std::max<int64_t>(0, items - read)) /
+                      progress.items_per_second));
+  }
+}
+
 }  // namespace
 
 std::string TableArn(absl::string_view name) {
@@ -219,13 +246,14 @@ absl::Status AddProgress(const cluster::Table& table, IndexKeeper* indexes,
             ->mutable_progress();
     out->set_changes_behind(static_cast<int64_t>(progress.changes_behind));
     *out->mutable_time_behind() = ToProto(progress.time_behind);
-    out->set_items_skipped(static_cast<int64_t>(progress.items_skipped));
-    if (!progress.filling) continue;
-    // Items come and go while it is filled.
-    const double items =
-        std::max<double>(1, static_cast<double>(description->item_count()));
-    out->set_backfill_fraction(
-        std::min(1.0, static_cast<double>(progress.items_read) / items));
+    DescribeSkipped(progress, out);
+    out->set_paused(progress.propagation.paused);
+    if (progress.propagation.delay > absl::ZeroDuration()) {
+      *out->mutable_delay() = ToProto(progress.propagation.delay);
+    }
+    if (progress.filling) {
+      DescribeBackfill(progress, description->item_count(), out);
+    }
   }
   return absl::OkStatus();
 }

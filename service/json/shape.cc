@@ -37,6 +37,9 @@ constexpr absl::string_view kOurs[] = {
     "DeleteItemRequest.client_request_token",
 };
 
+// Operations that are ours.
+constexpr absl::string_view kOurOperations[] = {"UpdateIndexPropagation"};
+
 // Names that do not follow the rule.
 struct NameRow {
   absl::string_view field;
@@ -205,6 +208,10 @@ Shapes::Shapes() {
     for (int i = 0; i < service->method_count(); ++i) {
       const auto* method = service->method(i);
       if (method->client_streaming() || method->server_streaming()) continue;
+      if (std::find(std::begin(kOurOperations), std::end(kOurOperations),
+                    method->name()) != std::end(kOurOperations)) {
+        continue;
+      }
       OperationShape& operation = operations_[method->name()];
       operation.name = method->name();
       operation.is_stream = service->name() == "ChangeService";

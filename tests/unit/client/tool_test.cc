@@ -394,6 +394,57 @@ TEST_F(CommandTest, GlobalIndexesAreMadeAddedAndDropped) {
   }
 }
 
+TEST_F(CommandTest, GlobalIndexesArePausedResumedAndDelayed) {
+  UpdateIndexPropagationRequest last;
+  mock_->On<UpdateIndexPropagationRequest>(
+      [&](const UpdateIndexPropagationRequest& request)
+          -> absl::StatusOr<TableDescription> {
+        last = request;
+        TableDescription table{.name = "t",
+                               .key = {.partition = {.name = "k"}}};
+        table.global_indexes.push_back(
+            {.index = {.name = request.index, .partition = {{"a"}}},
+             .state = IndexState::kCreating,
+             .progress = IndexProgress{
+                 .items_skipped = 3,
+                 .skipped = {{Item{{"k", "x"}}, "no number"}},
+                 .items_read = 250,
+                 .items_total = 1000,
+                 .items_per_second = 50.5,
+                 .time_left = absl::Seconds(75),
+                 .paused = request.paused.value_or(false),
+                 .delay = request.delay.value_or(absl::ZeroDuration())}});
+        return table;
+      });
+  const PropagationOptions options{.table = "t", .index = "i", .delay = "90s"};
+  std::string out =
+      Print([&](Session& session) { return PauseIndex(session, options); });
+  EXPECT_EQ(last.table, "t");
+  EXPECT_EQ(last.index, "i");
+  EXPECT_EQ(last.paused, true);
+  EXPECT_EQ(last.delay, std::nullopt);
+  EXPECT_THAT(
+      out,
+      HasSubstr(R"x("index i items read":250,"index i items to read":1000,)x"
+                R"x("index i items per second":50,)x"
+                R"x("index i time left":"1m15s","index i paused":true,)x"
+                R"x("index i skipped":3,)x"
+                R"x("index i skipped 1":"{\"k\":\"x\"}: no number")x"));
+  Print([&](Session& session) { return ResumeIndex(session, options); });
+  EXPECT_EQ(last.paused, false);
+  EXPECT_EQ(last.delay, std::nullopt);
+  out = Print([&](Session& session) { return DelayIndex(session, options); });
+  EXPECT_EQ(last.paused, std::nullopt);
+  EXPECT_EQ(last.delay, absl::Seconds(90));
+  EXPECT_THAT(out, HasSubstr(R"("index i delay":"1m30s")"));
+  EXPECT_EQ(code_, kDone);
+
+  Print([&](Session& session) {
+    return DelayIndex(session, {.table = "t", .index = "i", .delay = "long"});
+  });
+  EXPECT_EQ(code_, kWrongUsage);
+}
+
 TEST_F(CommandTest, TagsAreListedGivenAndTakenAway) {
   mock_->On<DescribeTableRequest>(
       [](const DescribeTableRequest&) -> absl::StatusOr<TableDescription> {

@@ -100,6 +100,7 @@ std::vector<const Descriptor*> BuiltRequests() {
   return {v1::CreateTableRequest::descriptor(),
           v1::DescribeTableRequest::descriptor(),
           v1::UpdateTableRequest::descriptor(),
+          v1::UpdateIndexPropagationRequest::descriptor(),
           v1::DeleteTableRequest::descriptor(),
           v1::ListTablesRequest::descriptor(),
           v1::TagResourceRequest::descriptor(),

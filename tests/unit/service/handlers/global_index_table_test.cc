@@ -413,5 +413,61 @@ TEST_F(GlobalIndexTableTest, IndexesFollowTheBillingMode) {
   EXPECT_FALSE(back.has_on_demand_throughput());
 }
 
+TEST_F(GlobalIndexTableTest, PropagationIsPausedAndDelayed) {
+  Create("cities",
+         absl::StrCat(Attribute("name"), NewIndex(Index("by-name", "name"))));
+  const auto set = [&](absl::string_view what,
+                       absl::string_view index = "by-name",
+                       absl::string_view table = "cities") {
+    return Call("UpdateIndexPropagation",
+                absl::StrCat("table_name: '", table, "' index_name: '", index,
+                             "' ", what));
+  };
+  const auto kept = [&] {
+    const cluster::GlobalIndex& index =
+        host_->FindTable("cities")->global_indexes[0];
+    return absl::StrCat(index.paused ? "paused " : "",
+                        absl::FormatDuration(index.delay));
+  };
+  EXPECT_EQ(kept(), "0");
+  EXPECT_THAT(set("paused: true"), StartsWith("table_description"));
+  EXPECT_EQ(kept(), "paused 0");
+  set("delay { seconds: 3600 }");
+  EXPECT_EQ(kept(), "paused 1h");
+  set("paused: false delay { nanos: 5000000 }");
+  EXPECT_EQ(kept(), "5ms");
+
+  EXPECT_THAT(set(""), HasSubstr("VALIDATION: "));
+  EXPECT_THAT(set("delay { seconds: 3601 }"),
+              HasSubstr("delay must be from 0 to 1 hour"));
+  EXPECT_THAT(set("delay { nanos: -1 }"), HasSubstr("VALIDATION: "));
+  EXPECT_THAT(set("paused: true", ""), HasSubstr("index_name is required"));
+  EXPECT_THAT(set("paused: true", "by-zone"),
+              StartsWith("RESOURCE_NOT_FOUND: "));
+  EXPECT_THAT(set("paused: true", "by-name", "none"),
+              StartsWith("RESOURCE_NOT_FOUND: "));
+  EXPECT_EQ(kept(), "5ms");
+}
+
+TEST_F(GlobalIndexTableTest, ProgressOfABackfillTellsRateAndTimeLeft) {
+  Create("cities",
+         absl::StrCat(Attribute("name"), NewIndex(Index("by-name", "name"))));
+  for (int i = 0; i < 10; ++i) Put("cities", Pair("x", i));
+  index_keeper_.progress.filling = true;
+  index_keeper_.progress.items_read = 4;
+  index_keeper_.progress.items_per_second = 2;
+  const auto progress = [&] {
+    return Describe("cities").global_secondary_indexes(0).progress();
+  };
+  EXPECT_EQ(progress().items_read(), 4);
+  EXPECT_EQ(progress().items_total(), 10);
+  EXPECT_EQ(progress().backfill_fraction(), 0.4);
+  EXPECT_EQ(progress().items_per_second(), 2);
+  EXPECT_EQ(progress().time_left().seconds(), 3);
+  index_keeper_.progress.items_read = 12;  // some have been deleted since
+  EXPECT_EQ(progress().backfill_fraction(), 1);
+  EXPECT_EQ(progress().time_left().seconds(), 0);
+}
+
 }  // namespace
 }  // namespace pallet::service
