@@ -94,6 +94,7 @@ struct Table {
   // Null unless the table asks to be held to a throughput. Shared with the
   // tables of other snapshots.
   std::shared_ptr<ThroughputMeter> meter = nullptr;
+  bool meters_global_indexes = false;  // one of them at least
 
   const TablePartition& PartitionOf(uint64_t hash) const;
 

@@ -251,6 +251,9 @@ absl::StatusOr<TablePtr> MakeTable(const CatalogTable& entry, const Table* old,
   table->schema_version = entry.table.schema_version();
   table->partitions = PartitionsOf(entry.partitions);
   table->record = std::make_shared<TableRecord>(entry.table);
+  for (const GlobalIndex& index : table->global_indexes) {
+    if (index.meter != nullptr) table->meters_global_indexes = true;
+  }
   table->meter = MeterOf(ThroughputLimitsOf(entry.table), clock,
                          old == nullptr ? nullptr : old->meter);
   return table;

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "base/status_macros.h"
 #include "model/errors.h"
 #include "pallet/v1/error_details.pb.h"
 #include "service/handlers/table_description.h"
@@ -15,17 +16,22 @@
 namespace pallet::service {
 namespace {
 
-absl::Status Refused(bool provisioned) {
-  return provisioned
-             ? model::MakeError(
-                   model::Reason::kProvisionedThroughputExceeded,
-                   "The level of configured provisioned throughput for the "
-                   "table was exceeded. Consider increasing your provisioning "
-                   "level with the UpdateTable API.")
-             : model::MakeError(
-                   model::Reason::kThrottling,
-                   "Throughput exceeds the maximum OnDemandThroughput "
-                   "configured on table or index");
+absl::Status Refused(bool provisioned, bool of_index) {
+  if (!provisioned) {
+    return model::MakeError(model::Reason::kThrottling,
+                            "Throughput exceeds the maximum OnDemandThroughput "
+                            "configured on table or index");
+  }
+  return model::MakeError(
+      model::Reason::kProvisionedThroughputExceeded,
+      of_index
+          ? "The level of configured provisioned throughput for one or more "
+            "global secondary indexes of the table was exceeded. Consider "
+            "increasing your provisioning level for the under-provisioned "
+            "global secondary indexes with the UpdateTable API"
+          : "The level of configured provisioned throughput for the table was "
+            "exceeded. Consider increasing your provisioning level with the "
+            "UpdateTable API.");
 }
 
 void AddDelay(absl::Duration wait, absl::Status* status) {
@@ -44,20 +50,48 @@ bool IsThrottling(const absl::Status& status) {
          reason == model::Reason::kProvisionedThroughputExceeded;
 }
 
-absl::Status AdmitByMeter(const cluster::Table& table, UnitKind kind) {
-  const absl::Duration wait = table.meter->WaitFor(kind);
+absl::Status AdmitByMeter(const cluster::Table& table,
+                          const cluster::GlobalIndex* index, UnitKind kind) {
+  cluster::ThroughputMeter& meter =
+      index == nullptr ? *table.meter : *index->meter;
+  const absl::Duration wait = meter.WaitFor(kind);
   if (wait == absl::ZeroDuration()) return absl::OkStatus();
-  const bool provisioned = table.meter->limits().provisioned;
-  absl::Status status = Refused(provisioned);
+  const bool provisioned = meter.limits().provisioned;
+  absl::Status status = Refused(provisioned, index != nullptr);
   v1::Throttling throttling;
   v1::ThrottlingReason* reason = throttling.add_throttling_reasons();
-  reason->set_reason(absl::StrCat(
-      "Table", kind == UnitKind::kRead ? "Read" : "Write",
-      provisioned ? "Provisioned" : "MaxOnDemand", "ThroughputExceeded"));
+  reason->set_reason(absl::StrCat(index == nullptr ? "Table" : "Index",
+                                  kind == UnitKind::kRead ? "Read" : "Write",
+                                  provisioned ? "Provisioned" : "MaxOnDemand",
+                                  "ThroughputExceeded"));
   reason->set_resource(TableArn(table.name));
+  if (index != nullptr) {
+    absl::StrAppend(reason->mutable_resource(), "/index/",
+                    index->schema->name());
+  }
   AddDetail(throttling, &status);
   AddDelay(wait, &status);
   return status;
+}
+
+absl::Status AdmitByIndexMeters(const cluster::Table& table, UnitKind kind) {
+  for (const cluster::GlobalIndex& index : table.global_indexes) {
+    if (index.meter == nullptr) continue;
+    RETURN_IF_ERROR(AdmitByMeter(table, &index, kind));
+  }
+  return absl::OkStatus();
+}
+
+void Charge(const cluster::Table& table, UnitKind kind,
+            const UnitsByArm& units) {
+  Charge(table, kind, units.OfTable());
+  if (!table.meters_global_indexes) return;
+  for (const auto& [name, share] : units.global_indexes) {
+    const cluster::GlobalIndex* index = table.FindGlobalIndex(name);
+    if (index != nullptr && index->meter != nullptr) {
+      index->meter->Charge(kind, share);
+    }
+  }
 }
 
 }  // namespace pallet::service

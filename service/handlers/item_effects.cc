@@ -41,7 +41,9 @@ UnitsByArm WriteItem(const cluster::Table& table,
   units.table = WriteUnits(before.has_value() ? before->size : 0,
                            after.has_value() ? after->size : 0);
   WriteIndexRows(table, row_key, before, after, context, &units);
-  if (reports_units) AddGlobalIndexUnits(table, before, after, &units);
+  if (reports_units || table.meters_global_indexes) {
+    AddGlobalIndexUnits(table, before, after, &units);
+  }
   return units;
 }
 

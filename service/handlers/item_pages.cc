@@ -45,13 +45,13 @@ UnitsByArm UnitsOf(const ItemPages& pages, const Page& page) {
   return units;
 }
 
-// Whether the source is still there is asked behind the read. A table's
-// throughput is not that of its global indexes.
+// Whether the source is still there is asked behind the read.
 absl::StatusOr<Page> Read(const ItemPages& pages,
                           const std::optional<std::string>& after,
                           int64_t limit, size_t reserve) {
-  const bool of_table = pages.source.global == nullptr;
-  if (of_table) RETURN_IF_ERROR(Admit(*pages.table, UnitKind::kRead));
+  RETURN_IF_ERROR(pages.source.global == nullptr
+                      ? Admit(*pages.table, UnitKind::kRead)
+                      : AdmitRead(*pages.table, *pages.source.global));
   PageOptions options;
   options.schema = &pages.table->key;
   options.index = pages.source.index_keys();
@@ -68,9 +68,7 @@ absl::StatusOr<Page> Read(const ItemPages& pages,
   ASSIGN_OR_RETURN(Page page,
                    ReadPage(pages.router.host(), pages.walk, after, options));
   RETURN_IF_ERROR(CheckStillThere(pages.router, pages.source));
-  if (of_table) {
-    Charge(*pages.table, UnitKind::kRead, UnitsOf(pages, page).OfTable());
-  }
+  Charge(*pages.table, UnitKind::kRead, UnitsOf(pages, page));
   return page;
 }
 

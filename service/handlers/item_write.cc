@@ -97,7 +97,7 @@ absl::Status ItemWrite::Decide(storage::WriteContext& context) {
 
 void ItemWrite::Done(const absl::Status& status) {
   for (const ItemOutcome& outcome : outcomes_) {
-    Charge(*table_, UnitKind::kWrite, outcome.units.OfTable());
+    Charge(*table_, UnitKind::kWrite, outcome.units);
   }
   finished_(status, std::move(outcomes_), changes_);
 }

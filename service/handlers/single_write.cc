@@ -111,8 +111,7 @@ void WriteOnce(Transactions& transactions, SingleWrite write,
                        if (result->is_repeat)
                          return reply(EncodeRepeat(telling, *result));
                        const ItemOutcome& outcome = result->outcomes.front();
-                       Charge(*table, UnitKind::kWrite,
-                              outcome.units.OfTable());
+                       Charge(*table, UnitKind::kWrite, outcome.units);
                        reply(EncodeResponse(telling, outcome));
                      });
 }

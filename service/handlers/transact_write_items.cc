@@ -312,7 +312,7 @@ wire::TransactWriteItemsResponse ResponseOf(const Telling& telling,
   for (size_t i = 0; i < result.outcomes.size(); ++i) {
     UnitsByArm& each = result.outcomes[i].units;
     DoubleTableUnits(&each);
-    Charge(*telling.tables[i], UnitKind::kWrite, each.OfTable());
+    Charge(*telling.tables[i], UnitKind::kWrite, each);
     units[telling.table_names[i]].Add(each);
   }
   for (const auto& each : result.replay) {

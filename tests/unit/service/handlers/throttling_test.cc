@@ -182,5 +182,117 @@ TEST_F(ThrottlingTest, BatchesLeaveTheRestUnprocessed) {
               StartsWith("unprocessed_items { key: \"slow\""));
 }
 
+// Indexes by "who", of everything.
+class IndexThrottlingTest : public ThrottlingTest {
+ protected:
+  static std::string ByWho(absl::string_view throughput) {
+    return absl::StrCat(
+        " attribute_definitions { attribute_name: 'who' attribute_type: "
+        "SCALAR_ATTRIBUTE_TYPE_S } global_secondary_indexes { index_name: "
+        "'by-who' key_schema { attribute_name: 'who' key_type: KEY_TYPE_HASH } "
+        "projection { projection_type: PROJECTION_TYPE_ALL } ",
+        throughput, " } ");
+  }
+  static constexpr char kLarge[] =
+      "provisioned_throughput { read_capacity_units: 100 "
+      "write_capacity_units: 100 } ";
+  static constexpr char kSmall[] =
+      "provisioned_throughput { read_capacity_units: 1 write_capacity_units: "
+      "3 } ";
+  static constexpr char kIndexProvisioned[] =
+      "PROVISIONED_THROUGHPUT_EXCEEDED: The level of configured provisioned "
+      "throughput for one or more global secondary indexes of the table was "
+      "exceeded. Consider increasing your provisioning level for the "
+      "under-provisioned global secondary indexes with the UpdateTable API";
+
+  std::string PutOf(absl::string_view table, absl::string_view pk,
+                    absl::string_view who, size_t bytes) {
+    return Call("PutItem", absl::StrCat("table_name: '", table, "' item {",
+                                        Plain(pk), S("who", who),
+                                        S("v", std::string(bytes, 'v')), "}"));
+  }
+  std::string Read(absl::string_view table) {
+    return Call("Scan",
+                absl::StrCat("table_name: '", table, "' index_name: 'by-who'"));
+  }
+};
+
+TEST_F(IndexThrottlingTest, ProvisionedIndexesOfTablesThatAsk) {
+  Create("wide", absl::StrCat(kLarge, kAsks, ByWho(kSmall)));
+  EXPECT_EQ(PutOf("wide", "a", "ann", 4000), "");  // 4 units of 3
+  EXPECT_EQ(PutOf("wide", "b", "bob", 1), kIndexProvisioned);
+  EXPECT_EQ(Call("DeleteItem",
+                 absl::StrCat("table_name: 'wide' key {", Plain("a"), "}")),
+            kIndexProvisioned);
+  const auto put_into = [](absl::string_view table) {
+    return absl::StrCat("request_items { key: '", table,
+                        "' value { requests { put_request { item {", Plain("c"),
+                        "} } } } }");
+  };
+  EXPECT_THAT(Call("BatchWriteItem", put_into("wide") + put_into("plain")),
+              HasSubstr("unprocessed_items { key: \"wide\""));
+  EXPECT_THAT(Get("wide", "a"), StartsWith("item"));  // the table is free
+  clock_.Advance(absl::Milliseconds(334));
+  EXPECT_EQ(PutInto("wide", "b"), "");  // not in the index, takes nothing of it
+  EXPECT_EQ(PutOf("wide", "b", "bob", 1), "");
+  // Reads of the index, half a unit each, take nothing of the table.
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(Read("wide"), "");  // 1.5 of 1.334
+  EXPECT_EQ(Read("wide"), kIndexProvisioned);
+  EXPECT_THAT(Call("Scan", "table_name: 'wide'"), StartsWith("items"));
+  clock_.Advance(absl::Milliseconds(200));
+  EXPECT_EQ(Read("wide"), "");
+}
+
+TEST_F(IndexThrottlingTest, AMoveTakesADeleteAndAPut) {
+  Create("wide", absl::StrCat(kLarge, kAsks, ByWho(kSmall)));
+  EXPECT_EQ(PutOf("wide", "a", "ann", 1), "");
+  EXPECT_EQ(PutOf("wide", "a", "bob", 1), "");  // 2 units: 3 are gone
+  EXPECT_EQ(PutOf("wide", "a", "bob", 1), kIndexProvisioned);
+}
+
+TEST_F(IndexThrottlingTest, ProvisionedIndexesOfOtherTablesAreFree) {
+  Create("wide", absl::StrCat(kLarge, ByWho(kSmall)));
+  EXPECT_EQ(PutOf("wide", "a", "ann", 9000), "");
+  EXPECT_EQ(PutOf("wide", "b", "bob", 1), "");
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(Read("wide"), "");
+}
+
+TEST_F(IndexThrottlingTest, CeilingsOnDemand) {
+  Create("wide",
+         absl::StrCat("billing_mode: BILLING_MODE_PAY_PER_REQUEST ",
+                      ByWho("on_demand_throughput { max_read_request_units: 1 "
+                            "max_write_request_units: 2 }")));
+  EXPECT_EQ(PutOf("wide", "a", "ann", 3000), "");
+  EXPECT_EQ(PutOf("wide", "b", "bob", 1), kOnDemand);
+  EXPECT_EQ(Read("wide"), "");
+  EXPECT_EQ(Read("wide"), "");
+  EXPECT_EQ(Read("wide"), kOnDemand);
+  // Dropped, it holds up nobody.
+  EXPECT_THAT(Call("UpdateTable",
+                   "table_name: 'wide' global_secondary_index_updates { delete "
+                   "{ index_name: 'by-who' } }"),
+              StartsWith("table_description"));
+  EXPECT_EQ(PutOf("wide", "b", "bob", 1), "");
+}
+
+TEST_F(IndexThrottlingTest, TheReasonNamesTheIndex) {
+  Create("wide", absl::StrCat(kLarge, kAsks, ByWho(kSmall)));
+  PutOf("wide", "a", "ann", 4000);
+  const cluster::TablePtr table = host_->FindTable("wide");
+  const absl::Status status = Admit(*table, UnitKind::kWrite);
+  EXPECT_TRUE(IsThrottling(status));
+  EXPECT_TRUE(Admit(*table, UnitKind::kRead).ok());
+  const auto payload =
+      status.GetPayload(absl::StrCat(kDetailPrefix, "pallet.v1.Throttling"));
+  ASSERT_TRUE(payload.has_value());
+  v1::Throttling throttling;
+  ASSERT_TRUE(throttling.ParseFromString(std::string(*payload)));
+  ASSERT_EQ(throttling.throttling_reasons_size(), 1);
+  EXPECT_EQ(throttling.throttling_reasons(0).reason(),
+            "IndexWriteProvisionedThroughputExceeded");
+  EXPECT_EQ(throttling.throttling_reasons(0).resource(),
+            "arn:aws:dynamodb:local:000000000000:table/wide/index/by-who");
+}
+
 }  // namespace
 }  // namespace pallet::service
