@@ -92,6 +92,8 @@ void Propagator::RemoveTable(uint64_t table) {
   std::vector<EntryPtr> removed;
   for (auto at = entries_.begin(); at != entries_.end();) {
     if (at->second->table == table) {
+      at->second->removed = true;
+      SetDue(*at->second, absl::InfiniteDuration());
       removed.push_back(at->second);
       at = entries_.erase(at);
     } else {
@@ -131,24 +133,32 @@ void Propagator::Schedule(Entry& entry) {
     entry.again = true;
     return;
   }
-  entry.due = options_.clock->Monotonic();
+  SetDue(entry, options_.clock->Monotonic());
   wake_.Signal();
 }
 
-Propagator::EntryPtr Propagator::NextDue(absl::Duration* wait) {
-  const absl::Duration now = options_.clock->Monotonic();
-  EntryPtr first;
-  for (const auto& [lineage, entry] : entries_) {
-    if (entry->running) continue;
-    if (first == nullptr || entry->due < first->due) first = entry;
+void Propagator::SetDue(Entry& entry, absl::Duration due) {
+  const storage::PartitionId lineage = entry.follower->source().id;
+  due_.erase({entry.due, lineage});
+  entry.due = due;
+  if (due != absl::InfiniteDuration() && !entry.removed) {
+    due_.insert({due, lineage});
   }
-  *wait = absl::InfiniteDuration();
+}
+
+Propagator::EntryPtr Propagator::TakeDue(absl::Duration* wait) {
+  const absl::Duration now = options_.clock->Monotonic();
+  if (!due_.empty() && due_.begin()->first <= now) {
+    EntryPtr entry = entries_.at(due_.begin()->second);
+    SetDue(*entry, absl::InfiniteDuration());
+    entry->running = true;
+    entry->again = false;
+    return entry;
+  }
+  *wait = due_.empty() ? absl::InfiniteDuration() : due_.begin()->first - now;
   for (const Waiter& waiter : waiters_) {
     *wait = std::min(*wait, waiter.deadline - now);
   }
-  if (first == nullptr) return nullptr;
-  if (first->due <= now) return first;
-  *wait = std::min(*wait, first->due - now);
   return nullptr;
 }
 
@@ -163,19 +173,17 @@ void Propagator::Work() {
       continue;
     }
     absl::Duration wait;
-    const EntryPtr entry = NextDue(&wait);
+    const EntryPtr entry = TakeDue(&wait);
     if (entry == nullptr) {
       wake_.WaitWithTimeout(&mutex_, std::max(wait, absl::ZeroDuration()));
       continue;
     }
-    entry->running = true;
-    entry->again = false;
     mutex_.Unlock();
     const absl::Duration next = entry->follower->Run();
     mutex_.Lock();
     entry->running = false;
-    entry->due = entry->again ? options_.clock->Monotonic()
-                              : options_.clock->Monotonic() + next;
+    SetDue(*entry, options_.clock->Monotonic() +
+                       (entry->again ? absl::ZeroDuration() : next));
     finished_.SignalAll();
     const auto table = tables_.find(entry->table);
     if (table == tables_.end()) continue;

@@ -20,6 +20,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -122,9 +123,11 @@ class Propagator final : public storage::ChangeListener {
   struct Entry {
     uint64_t table = 0;
     std::shared_ptr<Follower> follower;
-    absl::Duration due = absl::InfiniteDuration();  // by the monotonic clock
+    // By the monotonic clock; in due_ if it is finite and nobody runs it.
+    absl::Duration due = absl::InfiniteDuration();
     bool running = false;
-    bool again = false;  // something happened while it ran
+    bool again = false;    // something happened while it ran
+    bool removed = false;  // while it ran, or before
   };
   struct Table {
     TopologyPtr topology;
@@ -138,8 +141,11 @@ class Propagator final : public storage::ChangeListener {
   using EntryPtr = std::shared_ptr<Entry>;
 
   void Work() ABSL_LOCKS_EXCLUDED(mutex_);
-  // The one that is due first; null if there is none. Sets how long to wait.
-  EntryPtr NextDue(absl::Duration* wait) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The one that is due first, which is running from now on; null if none is due
+  // now. Sets how long to wait for one, or for a waiter's deadline.
+  EntryPtr TakeDue(absl::Duration* wait) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void SetDue(Entry& entry, absl::Duration due)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Schedule(Entry& entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool IsReached(const Goal& goal) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool AreReached(const Waiter& waiter) const
@@ -168,6 +174,10 @@ class Propagator final : public storage::ChangeListener {
   absl::CondVar finished_;  // a step has ended
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::map<storage::PartitionId, EntryPtr> entries_ ABSL_GUARDED_BY(mutex_);
+  // Those that wait for a time: a wake looks at the first, however many tables
+  // there are.
+  std::set<std::pair<absl::Duration, storage::PartitionId>> due_
+      ABSL_GUARDED_BY(mutex_);
   std::map<uint64_t, Table> tables_ ABSL_GUARDED_BY(mutex_);
   std::list<Waiter> waiters_ ABSL_GUARDED_BY(mutex_);
 

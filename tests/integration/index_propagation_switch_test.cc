@@ -63,6 +63,10 @@ class IndexPropagationSwitchTest : public ::testing::Test {
  protected:
   IndexPropagationSwitchTest() {
     Start();
+    CreateOrders();
+  }
+
+  void CreateOrders() {
     Must<v1::CreateTableRequest, v1::CreateTableResponse>("CreateTable", R"(
         table_name: "orders"
         billing_mode: BILLING_MODE_PAY_PER_REQUEST
@@ -222,6 +226,19 @@ TEST_F(IndexPropagationSwitchTest, ADelayOutlivesAStart) {
   EXPECT_EQ(StrongCount(kSoon), -1);
   EXPECT_FALSE(Set("by-who", "delay {}").has_delay());
   EXPECT_EQ(StrongCount(kEver), 1);
+}
+
+TEST_F(IndexPropagationSwitchTest, ATableThatGoesWhileItsChangesWait) {
+  for (int i = 0; i < 3; ++i) {
+    Set("by-who", "delay { seconds: 3600 }");
+    Put("1", S("who", "ann"));
+    EXPECT_EQ(StrongCount(kSoon), -1);
+    Must<v1::DeleteTableRequest, v1::DeleteTableResponse>(
+        "DeleteTable", "table_name: 'orders'");
+    CreateOrders();
+    Put("1", S("who", "ann"));
+    EXPECT_EQ(StrongCount(kEver), 1);
+  }
 }
 
 TEST_F(IndexPropagationSwitchTest, ABackfillStandsStillThroughAStart) {
