@@ -110,7 +110,7 @@ constexpr MessageRow kBuilt[] = {
      "total_segments segment projection_expression filter_expression "
      "expression_attribute_names expression_attribute_values "
      "consistent_read freshness"},
-    {"Freshness", "strong positions max_staleness"},
+    {"Freshness", "strong positions max_staleness max_wait"},
     {"Duration", "seconds nanos"},
     {"Condition", "attribute_value_list comparison_operator"},
     {"ExpectedAttributeValue",

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "service/handlers/freshness.h"
 
+#include <algorithm>
 #include <optional>
 
 #include "absl/strings/str_cat.h"
@@ -13,6 +14,11 @@ namespace pallet::service {
 namespace {
 
 constexpr int kMaxPositions = 100;
+
+absl::Duration FromProto(const google::protobuf::Duration& duration) {
+  return absl::Seconds(duration.seconds()) +
+         absl::Nanoseconds(duration.nanos());
+}
 
 absl::Status Invalid(absl::string_view what) {
   return model::ValidationError(
@@ -33,8 +39,7 @@ absl::StatusOr<FreshnessGoal> FreshnessOf(
     goal.positions.push_back(position);
   }
   if (freshness.has_max_staleness()) {
-    goal.max_staleness = absl::Seconds(freshness.max_staleness().seconds()) +
-                         absl::Nanoseconds(freshness.max_staleness().nanos());
+    goal.max_staleness = FromProto(freshness.max_staleness());
     if (goal.max_staleness < absl::ZeroDuration()) {
       return Invalid("max_staleness is negative");
     }
@@ -91,6 +96,14 @@ void AwaitFreshness(const HandlerOptions& options,
                     absl::AnyInvocable<void(absl::Status)> go_on) {
   absl::StatusOr<FreshnessGoal> goal = FreshnessOf(freshness);
   if (!goal.ok()) return go_on(goal.status());
+  absl::Duration deadline = context.deadline;
+  if (freshness.has_max_wait()) {
+    const absl::Duration wait = FromProto(freshness.max_wait());
+    if (wait < absl::ZeroDuration()) {
+      return go_on(Invalid("max_wait is negative"));
+    }
+    deadline = std::min(deadline, context.clock->Monotonic() + wait);
+  }
   const absl::StatusOr<std::string> name = TableOfItemRequest(table_name);
   if (options.index_keeper == nullptr || !name.ok() || index_name == nullptr) {
     return go_on(absl::OkStatus());
@@ -101,7 +114,7 @@ void AwaitFreshness(const HandlerOptions& options,
   if (index == nullptr || index->state != cluster::IndexState::kActive) {
     return go_on(absl::OkStatus());
   }
-  options.index_keeper->AwaitFresh(table, *index, *goal, context.deadline,
+  options.index_keeper->AwaitFresh(table, *index, *goal, deadline,
                                    std::move(go_on));
 }
 

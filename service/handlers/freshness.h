@@ -23,7 +23,7 @@
 namespace pallet::service {
 
 // Positions that no write has replied, more than 100 of them, or a negative
-// staleness are kValidation.
+// staleness are kValidation. How long to wait is AwaitFreshness's affair.
 absl::StatusOr<FreshnessGoal> FreshnessOf(const wire::v1::Freshness& freshness);
 
 // Calls `go_on` once: OK when the read may begin. A table or index that is not

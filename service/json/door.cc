@@ -13,6 +13,7 @@
 #include "service/handlers/table_description.h"
 #include "service/json/compression.h"
 #include "service/json/errors.h"
+#include "service/json/freshness_headers.h"
 #include "service/json/response_writer.h"
 
 namespace pallet::service::json {
@@ -100,6 +101,11 @@ class Door::Call {
     return reader->Read(*served_->shape->request, body, &request_);
   }
 
+  // What the headers ask for beside it.
+  absl::Status ReadHeaders(const HttpRequest& request) {
+    return AppendFreshness(request, served_->shape->freshness, &request_.bytes);
+  }
+
   const EncodedRequest& request() const { return request_; }
 
   // Runs the operation; the call lives until it has answered.
@@ -157,12 +163,15 @@ class Door::Call {
 
   // The answer that says `result_`.
   HttpAnswer Make() {
+    std::string headers;
     if (result_.ok()) {
+      headers = PositionLine(served_->shape->positions, *result_);
       result_ =
           WriteMessage(*served_->shape->response, *result_, {count_only_});
     }
     if (result_.ok()) {
       HttpAnswer answer;
+      answer.headers = std::move(headers);
       answer.body = *std::move(result_);
       return Finish(absl::StatusCode::kOk, std::move(answer));
     }
@@ -240,9 +249,10 @@ void Door::Handle(HttpRequest* request, RequestReader* reader,
     return call->Refuse(absl::StatusCode::kInvalidArgument,
                         ProtocolError("SerializationException", text));
   }
-  const absl::Status empty = CheckEmptyLists(call->request());
-  if (!empty.ok()) {
-    return call->Refuse(empty.code(), ErrorAnswer(shapes_, empty));
+  absl::Status refused = CheckEmptyLists(call->request());
+  if (refused.ok()) refused = call->ReadHeaders(*request);
+  if (!refused.ok()) {
+    return call->Refuse(refused.code(), ErrorAnswer(shapes_, refused));
   }
   Call::Run(std::move(call), std::move(cancelled));
 }
@@ -297,7 +307,8 @@ std::string CrossOriginHeaders(const HttpRequest& request) {
   if (request.method != "OPTIONS") {
     headers +=
         "Access-Control-Expose-Headers: x-amzn-RequestId,x-amzn-ErrorType,"
-        "x-amz-request-id,x-amz-id-2,x-amzn-ErrorMessage,Date\r\n";
+        "x-amz-request-id,x-amz-id-2,x-amzn-ErrorMessage,Date,"
+        "x-pallet-position\r\n";
     return headers;
   }
   const auto echo = [&](absl::string_view asked, absl::string_view answered) {

@@ -13,6 +13,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "model/errors.h"
+#include "pallet/v1/error_details.pb.h"
 #include "service/json/response_writer.h"
 #include "service/json/text_writer.h"
 #include "service/operation.h"
@@ -25,6 +26,7 @@ using model::Reason;
 constexpr absl::string_view kServicePrefix =
     "com.amazonaws.dynamodb.v20120810#";
 constexpr absl::string_view kValidationPrefix = "com.amazon.coral.validate#";
+constexpr absl::string_view kLagDetail = "IndexLag";
 constexpr absl::string_view kProtocolPrefix = "com.amazon.coral.service#";
 
 // What an exception has that others have not. The rest: 400, the service's
@@ -87,6 +89,27 @@ absl::string_view NameOfDetail(absl::string_view type_url) {
   return type_url.substr(type_url.rfind('.') + 1);
 }
 
+// Written by hand: the detail has a duration, which DynamoDB's JSON does not.
+void AddLag(const absl::Cord& value, TextWriter* out) {
+  v1::IndexLag lag;
+  if (!lag.ParseFromString(std::string(value))) return;
+  out->Raw(",\"TableName\":");
+  out->String(lag.table_name());
+  out->Raw(",\"IndexName\":");
+  out->String(lag.index_name());
+  out->Raw(absl::StrCat(",\"ChangesBehind\":", lag.changes_behind(),
+                        ",\"MillisecondsBehind\":",
+                        lag.time_behind().seconds() * 1000 +
+                            lag.time_behind().nanos() / 1000000));
+}
+
+bool HasLag(const absl::Status& status) {
+  return status
+      .GetPayload(
+          absl::StrCat(kDetailPrefix, v1::IndexLag::descriptor()->full_name()))
+      .has_value();
+}
+
 }  // namespace
 
 HttpAnswer ErrorAnswer(const Shapes& shapes, const absl::Status& status,
@@ -98,6 +121,10 @@ HttpAnswer ErrorAnswer(const Shapes& shapes, const absl::Status& status,
     exception = "ValidationException";
     text = InMemberNames(text);
   }
+  // Not an InternalServerError as other deadlines: clients repeat those.
+  if (reason == Reason::kDeadlineExceeded && HasLag(status)) {
+    exception = "IndexNotFreshException";
+  }
   const ExceptionRow row =
       RowOf(exception,
             reason == Reason::kNotBuilt ? kProtocolPrefix : kServicePrefix);
@@ -106,6 +133,7 @@ HttpAnswer ErrorAnswer(const Shapes& shapes, const absl::Status& status,
   AddText(row, text, &out);
   status.ForEachPayload([&](absl::string_view url, const absl::Cord& value) {
     if (!absl::StartsWith(url, kDetailPrefix)) return;
+    if (NameOfDetail(url) == kLagDetail) return AddLag(value, &out);
     const Shape* shape = shapes.Detail(NameOfDetail(url));
     if (shape == nullptr) return;
     TextWriter members(64 + 2 * value.size());

@@ -100,6 +100,12 @@ bool IsOurs(const FieldDescriptor* field) {
                      });
 }
 
+// 0 if there is no such field.
+uint32_t NumberOf(const Descriptor* message, const char* field) {
+  const FieldDescriptor* found = message->FindFieldByName(field);
+  return found == nullptr ? 0 : static_cast<uint32_t>(found->number());
+}
+
 std::string NameOf(const FieldDescriptor* field) {
   const std::string path = PathOf(field);
   for (const NameRow& row : kNames) {
@@ -217,6 +223,9 @@ Shapes::Shapes() {
       operation.is_stream = service->name() == "ChangeService";
       operation.request = Of(method->input_type());
       operation.response = Of(method->output_type());
+      operation.freshness = NumberOf(method->input_type(), "freshness");
+      operation.positions = NumberOf(method->output_type(), "position") |
+                            NumberOf(method->output_type(), "positions");
     }
   }
   const FileDescriptor* details =

@@ -98,6 +98,10 @@ struct OperationShape {
   bool is_stream = false;  // of DynamoDBStreams, not of DynamoDB
   const Shape* request = nullptr;
   const Shape* response = nullptr;
+  // Numbers of members that are ours and travel in headers
+  // (freshness_headers.h); 0: it has none.
+  uint32_t freshness = 0;  // of the request
+  uint32_t positions = 0;  // of the response: one or several
 };
 
 class Shapes {
