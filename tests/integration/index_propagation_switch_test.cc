@@ -231,7 +231,7 @@ TEST_F(IndexPropagationSwitchTest, ADelayOutlivesAStart) {
 TEST_F(IndexPropagationSwitchTest, ATableThatGoesWhileItsChangesWait) {
   for (int i = 0; i < 3; ++i) {
     Set("by-who", "delay { seconds: 3600 }");
-    Put("1", S("who", "ann"));
+    Put(absl::StrCat("new", i), S("who", "ann"));
     EXPECT_EQ(StrongCount(kSoon), -1);
     Must<v1::DeleteTableRequest, v1::DeleteTableResponse>(
         "DeleteTable", "table_name: 'orders'");
