@@ -89,6 +89,34 @@ TEST_F(DoorTest, Example) {
   EXPECT_EQ(metrics_.Operation("GetItem")->in_flight(), 0);
 }
 
+TEST_F(DoorTest, HeadersAskForFreshnessAndTellPositions) {
+  HttpRequest request = Post("GetItem", R"({"TableName":"t"})");
+  request.AddHeader("X-Pallet-Positions", "YWI=");
+  EXPECT_EQ(Ask(request).status, 200);
+  EXPECT_EQ(get_.table_name(), "t");
+  EXPECT_EQ(get_.freshness().ShortDebugString(), "positions: \"ab\"");
+
+  request.AddHeader("X-Pallet-Wait-Ms", "soon");
+  const HttpAnswer refused = Ask(request);
+  EXPECT_EQ(refused.status, 400);
+  EXPECT_THAT(refused.body, HasSubstr("#ValidationException"));
+  EXPECT_THAT(refused.body, HasSubstr("x-pallet-wait-ms"));
+
+  registry_.Add("PutItem",
+                [](absl::string_view, const CallContext&, Reply reply) {
+                  wire::v1::PutItemResponse response;
+                  response.set_position("ab");
+                  reply(response.SerializeAsString());
+                });
+  door_ = nullptr;
+  HttpRequest put = Post("PutItem", R"({"TableName":"t"})");
+  put.AddHeader("X-Pallet-Wait-Ms", "soon");  // it reads nothing
+  const HttpAnswer written = Ask(put);
+  EXPECT_EQ(written.status, 200);
+  EXPECT_EQ(written.body, "{}");
+  EXPECT_THAT(written.headers, HasSubstr("x-pallet-position: YWI=\r\n"));
+}
+
 TEST_F(DoorTest, BrowsersAndStrangersGetTheirPages) {
   HttpRequest request;
   request.method = "GET";
