@@ -10,7 +10,6 @@
 #include <string_view>
 #include <utility>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -18,6 +17,7 @@
 #include "model/item_codec.h"
 #include "model/item_view.h"
 #include "service/json/base64.h"
+#include "service/json/empty_lists.h"
 #include "service/json/wire_builder.h"
 
 namespace pallet::service::json {
@@ -486,52 +486,6 @@ absl::Status Reader::Binary(uint32_t number, const dom::element& value) {
   RETURN_IF_ERROR(DecodeBase64(View(text), &scratch_));
   out_.Bytes(number, scratch_);
   return absl::OkStatus();
-}
-
-void NoteEmptyLists(const Shape& shape, const dom::element& value,
-                    const std::string& path, EncodedRequest* request);
-
-// Of one member, whose name is the end of `path`.
-void NoteEmptyListsOf(const Field& field, const dom::element& value,
-                      const std::string& path, EncodedRequest* request) {
-  dom::array array;
-  dom::object object;
-  const bool nested = field.kind == Kind::kMessage && !field.shape->is_list;
-  if (field.arity == Arity::kSingle) {
-    if (nested) NoteEmptyLists(*field.shape, value, path, request);
-  } else if (value.get_array().get(array) == simdjson::SUCCESS) {
-    if (array.size() == 0) NoteOnce(path, &request->empty_lists);
-    size_t place = 0;
-    for (const dom::element element : array) {
-      ++place;
-      if (!nested) break;
-      NoteEmptyLists(*field.shape, element,
-                     absl::StrCat(path, ".", place, ".member"), request);
-    }
-  } else if (nested && value.get_object().get(object) == simdjson::SUCCESS) {
-    for (const dom::key_value_pair entry : object) {
-      NoteEmptyLists(*field.shape, entry.value,
-                     absl::StrCat(path, ".", View(entry.key), ".member"),
-                     request);
-    }
-  }
-}
-
-// The paths are those that errors name: "requestItems.t.member.keys". Messages
-// nest a few levels; items, which nest more, are none.
-void NoteEmptyLists(const Shape& shape, const dom::element& value,
-                    const std::string& path, EncodedRequest* request) {
-  dom::object object;
-  if (value.get_object().get(object) != simdjson::SUCCESS) return;
-  for (const dom::key_value_pair member : object) {
-    const Field* field = shape.Find(View(member.key));
-    if (field == nullptr) continue;
-    std::string name = field->name;
-    name[0] = absl::ascii_tolower(name[0]);
-    NoteEmptyListsOf(*field, member.value,
-                     path.empty() ? name : absl::StrCat(path, ".", name),
-                     request);
-  }
 }
 
 }  // namespace
