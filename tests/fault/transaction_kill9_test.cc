@@ -72,7 +72,8 @@ TEST_F(TransactionKill9Test, WhatIsAnsweredCanHaveHappenedOneAfterTheOther) {
     const auto node = TransactionNode::Open(data_);
     ASSERT_TRUE(node.ok()) << node.status();
     ASSERT_EQ(LocksOf(**node), 0u);
-    const std::string wrong = ReadJournal(JournalOf(round), &answered_).Check(ListsOf(**node, round));
+    const std::string wrong =
+        ReadJournal(JournalOf(round), &answered_).Check(ListsOf(**node, round));
     ASSERT_EQ(wrong, "");
     for (uint32_t i = 0; i < (*node)->host().store_count(); ++i) {
       const absl::Status sound =
