@@ -120,6 +120,28 @@ void Client::BatchWriteAsync(const BatchWriteRequest& request,
   connection_->Call(request, options, std::move(done));
 }
 
+absl::StatusOr<TransactWriteResponse> Client::TransactWrite(
+    const TransactWriteRequest& request, const CallOptions& options) {
+  return Wait(*connection_, request, options);
+}
+
+void Client::TransactWriteAsync(const TransactWriteRequest& request,
+                                Callback<TransactWriteResponse> done,
+                                const CallOptions& options) {
+  connection_->Call(request, options, std::move(done));
+}
+
+absl::StatusOr<TransactGetResponse> Client::TransactGet(
+    const TransactGetRequest& request, const CallOptions& options) {
+  return Wait(*connection_, request, options);
+}
+
+void Client::TransactGetAsync(const TransactGetRequest& request,
+                              Callback<TransactGetResponse> done,
+                              const CallOptions& options) {
+  connection_->Call(request, options, std::move(done));
+}
+
 absl::StatusOr<TableDescription> Client::CreateTable(
     const CreateTableRequest& request, const CallOptions& options) {
   return Wait(*connection_, request, options);

@@ -96,6 +96,18 @@ class Client {
                        Callback<BatchWriteResponse> done,
                        const CallOptions& options = {});
 
+  absl::StatusOr<TransactWriteResponse> TransactWrite(
+      const TransactWriteRequest& request, const CallOptions& options = {});
+  void TransactWriteAsync(const TransactWriteRequest& request,
+                          Callback<TransactWriteResponse> done,
+                          const CallOptions& options = {});
+
+  absl::StatusOr<TransactGetResponse> TransactGet(
+      const TransactGetRequest& request, const CallOptions& options = {});
+  void TransactGetAsync(const TransactGetRequest& request,
+                        Callback<TransactGetResponse> done,
+                        const CallOptions& options = {});
+
   absl::StatusOr<TableDescription> CreateTable(
       const CreateTableRequest& request, const CallOptions& options = {});
   void CreateTableAsync(const CreateTableRequest& request,
@@ -173,5 +185,9 @@ class Client {
 // The item a condition failed on, from the status of a write that asked for it
 // with return_item_on_failure. nullopt if there is none.
 std::optional<Item> FailedItem(const absl::Status& status);
+
+// Of a transaction that was cancelled: one for each action, in its order. Empty
+// if the status is no such one.
+std::vector<CancellationReason> CancellationReasons(const absl::Status& status);
 
 }  // namespace pallet

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/status_macros.h"
+#include "client/condition_fields.h"
 #include "client/wire_fields.h"
 #include "model/errors.h"
 #include "pallet/wire/v1/batch.pb.h"
@@ -22,17 +23,6 @@ absl::Status Malformed() {
 
 // ---- What several requests have in common
 
-template <typename Message>
-void SetCondition(const Names& names, const Item& values, Message* message) {
-  for (const auto& [placeholder, name] : names) {
-    (*message->mutable_expression_attribute_names())[placeholder] = name;
-  }
-  for (const auto& [placeholder, value] : values) {
-    (*message->mutable_expression_attribute_values())[placeholder] =
-        value.Encode();
-  }
-}
-
 // The fields that every request for one item has.
 template <typename Message>
 std::string EncodeTableAnd(absl::string_view table, int item_field,
@@ -45,31 +35,19 @@ std::string EncodeTableAnd(absl::string_view table, int item_field,
   return encoded;
 }
 
-// A write's condition, and the names and values of all its expressions.
-template <typename Message, typename Request>
-void SetWriteCondition(const Request& request, Message* message) {
-  if (!request.condition.empty()) {
-    message->set_condition_expression(request.condition);
-  }
-  if (request.return_item_on_failure) {
-    message->set_return_values_on_condition_check_failure(
-        wire::RETURN_VALUES_ON_CONDITION_CHECK_FAILURE_ALL_OLD);
-  }
-  SetCondition(request.names, request.values, message);
-}
-
 // What a write has beside its table and its item or key.
 template <typename Message, typename Request>
 void AppendWriteOptions(const Request& request, std::string* encoded) {
   if (!request.return_old && !request.return_item_on_failure &&
       request.condition.empty() && request.names.empty() &&
-      request.values.empty()) {
+      request.values.empty() && request.token.empty()) {
     return;
   }
   Message message;
   if (request.return_old) {
     message.set_return_values(wire::RETURN_VALUE_ALL_OLD);
   }
+  if (!request.token.empty()) message.set_client_request_token(request.token);
   SetWriteCondition(request, &message);
   message.AppendToString(encoded);
 }
@@ -259,6 +237,7 @@ std::string Encode(const UpdateItemRequest& request) {
       request.table, Message::kKeyFieldNumber, request.key);
   Message message;
   message.set_return_values(ToMessage(request.returned));
+  if (!request.token.empty()) message.set_client_request_token(request.token);
   if (!request.update.empty()) message.set_update_expression(request.update);
   SetWriteCondition(request, &message);
   message.AppendToString(&encoded);

@@ -18,6 +18,9 @@ namespace pallet::internal {
 // The rpc that takes `Request`.
 template <typename Request>
 const Method& MethodOf();
+// The same with a token, which makes it safe to repeat.
+template <typename Request>
+const Method& MethodWithTokenOf();
 extern const Method kStreamQuery;
 extern const Method kStreamScan;
 
@@ -29,6 +32,8 @@ std::string Encode(const QueryRequest& request);
 std::string Encode(const ScanRequest& request);
 std::string Encode(const BatchGetRequest& request);
 std::string Encode(const BatchWriteRequest& request);
+std::string Encode(const TransactWriteRequest& request);
+std::string Encode(const TransactGetRequest& request);
 std::string Encode(const CreateTableRequest& request);
 std::string Encode(const DescribeTableRequest& request);
 std::string Encode(const UpdateTableRequest& request);
@@ -49,6 +54,15 @@ std::string EncodeStream(const ScanRequest& request,
 // kDataLoss if `encoded` is no such response.
 template <typename Request>
 absl::StatusOr<ResponseOf<Request>> Decode(absl::string_view encoded);
+
+// How the request travels.
+template <typename Request>
+const Method& MethodFor(const Request& request) {
+  if constexpr (requires { request.token; }) {
+    if (!request.token.empty()) return MethodWithTokenOf<Request>();
+  }
+  return MethodOf<Request>();
+}
 
 // A StreamQueryResponse or StreamScanResponse.
 struct StreamedPage {

@@ -71,6 +71,12 @@ class Connection {
   virtual void Call(const BatchWriteRequest& request,
                     const CallOptions& options,
                     Callback<BatchWriteResponse> done) = 0;
+  virtual void Call(const TransactWriteRequest& request,
+                    const CallOptions& options,
+                    Callback<TransactWriteResponse> done) = 0;
+  virtual void Call(const TransactGetRequest& request,
+                    const CallOptions& options,
+                    Callback<TransactGetResponse> done) = 0;
   virtual void Call(const CreateTableRequest& request,
                     const CallOptions& options,
                     Callback<TableDescription> done) = 0;

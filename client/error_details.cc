@@ -47,6 +47,11 @@ absl::Status MakeStatus(absl::StatusCode code, absl::string_view message,
     if (info.name == reason_name && info.code == code) {
       return model::MakeError(info.reason, message);
     }
+    if (info.name == reason_name &&
+        info.reason == model::Reason::kTransactionCanceled &&
+        code == absl::StatusCode::kAborted) {
+      return model::WithCode(model::MakeError(info.reason, message), code);
+    }
   }
   return TransportError(code, message);
 }

@@ -64,6 +64,17 @@ void MockConnection::Call(const BatchWriteRequest& request, const CallOptions&,
   Answer("BatchWrite", request, std::move(done));
 }
 
+void MockConnection::Call(const TransactWriteRequest& request,
+                          const CallOptions&,
+                          Callback<TransactWriteResponse> done) {
+  Answer("TransactWrite", request, std::move(done));
+}
+
+void MockConnection::Call(const TransactGetRequest& request, const CallOptions&,
+                          Callback<TransactGetResponse> done) {
+  Answer("TransactGet", request, std::move(done));
+}
+
 void MockConnection::Call(const CreateTableRequest& request, const CallOptions&,
                           Callback<TableDescription> done) {
   Answer("CreateTable", request, std::move(done));

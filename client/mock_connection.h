@@ -68,6 +68,10 @@ class MockConnection : public Connection,
             Callback<BatchGetResponse> done) override;
   void Call(const BatchWriteRequest& request, const CallOptions& options,
             Callback<BatchWriteResponse> done) override;
+  void Call(const TransactWriteRequest& request, const CallOptions& options,
+            Callback<TransactWriteResponse> done) override;
+  void Call(const TransactGetRequest& request, const CallOptions& options,
+            Callback<TransactGetResponse> done) override;
   void Call(const CreateTableRequest& request, const CallOptions& options,
             Callback<TableDescription> done) override;
   void Call(const DescribeTableRequest& request, const CallOptions& options,
@@ -109,7 +113,8 @@ class MockConnection : public Connection,
   std::tuple<Slot<GetItemRequest>, Slot<PutItemRequest>,
              Slot<DeleteItemRequest>, Slot<UpdateItemRequest>,
              Slot<QueryRequest>, Slot<ScanRequest>, Slot<BatchGetRequest>,
-             Slot<BatchWriteRequest>, Slot<CreateTableRequest>,
+             Slot<BatchWriteRequest>, Slot<TransactWriteRequest>,
+             Slot<TransactGetRequest>, Slot<CreateTableRequest>,
              Slot<DescribeTableRequest>, Slot<UpdateTableRequest>,
              Slot<UpdateIndexPropagationRequest>, Slot<DeleteTableRequest>,
              Slot<ListTablesRequest>, Slot<TagRequest>, Slot<UntagRequest>,

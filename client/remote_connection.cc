@@ -3,6 +3,8 @@
 
 #include <utility>
 
+#include "absl/strings/escaping.h"
+#include "base/random.h"
 #include "base/status_macros.h"
 #include "client/batch_loop.h"
 #include "client/codec.h"
@@ -37,6 +39,7 @@ class RemoteConnection final
   PALLET_CALL(UpdateItemRequest)
   PALLET_CALL(QueryRequest)
   PALLET_CALL(ScanRequest)
+  PALLET_CALL(TransactGetRequest)
   PALLET_CALL(CreateTableRequest)
   PALLET_CALL(DescribeTableRequest)
   PALLET_CALL(UpdateTableRequest)
@@ -57,6 +60,16 @@ class RemoteConnection final
     StartBatch(&context_, request, TimeoutOf(options), std::move(done));
   }
 
+  void Call(const TransactWriteRequest& request, const CallOptions& options,
+            Callback<TransactWriteResponse> done) override {
+    if (!request.token.empty()) {
+      return Start(request, options, std::move(done));
+    }
+    TransactWriteRequest with_token = request;
+    with_token.token = absl::BytesToHexString(RealEntropy(16));
+    Start(with_token, options, std::move(done));
+  }
+
   std::unique_ptr<PageStream> Stream(const QueryRequest& request,
                                      const CallOptions& options) override {
     return StreamPages(&context_, shared_from_this(), request, options);
@@ -74,7 +87,7 @@ class RemoteConnection final
   template <typename Request>
   void Start(const Request& request, const CallOptions& options,
              Callback<ResponseOf<Request>> done) {
-    RetryLoop::Start(&context_, internal::MethodOf<Request>(),
+    RetryLoop::Start(&context_, internal::MethodFor(request),
                      internal::Encode(request), TimeoutOf(options),
                      [done = std::move(done)](
                          absl::StatusOr<absl::string_view> response) mutable {

@@ -16,6 +16,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "absl/time/time.h"
@@ -54,6 +55,10 @@ struct PutItemRequest {
   Item values = {};
   // A failed condition brings the item it failed on; see FailedItem.
   bool return_item_on_failure = false;
+  // 1..36 bytes, made by the caller: a repeat under it within ten minutes does
+  // nothing again, so the library repeats the write whatever happened to the
+  // first try. Costs a second record on disk. Empty: none.
+  std::string token = {};
 };
 
 struct PutItemResponse {
@@ -69,6 +74,7 @@ struct DeleteItemRequest {
   Names names = {};
   Item values = {};
   bool return_item_on_failure = false;  // as PutItemRequest
+  std::string token = {};               // as PutItemRequest
 };
 
 struct DeleteItemResponse {
@@ -95,6 +101,7 @@ struct UpdateItemRequest {
   Names names = {};
   Item values = {};
   bool return_item_on_failure = false;  // as PutItemRequest
+  std::string token = {};               // as PutItemRequest
 };
 
 struct UpdateItemResponse {
@@ -201,6 +208,86 @@ struct BatchWriteResponse {
   std::map<std::string, BatchWrites> unprocessed;
   // They name what was written: one for each partition, of all tables.
   std::vector<std::string> positions;
+};
+
+// ---- Transactions
+
+// Up to 100 actions on different items of any tables, 4 MB in all: all of them or
+// none. If none, the error is kTransactionCanceled; see CancellationReasons. What
+// another transaction or write was in the way of is tried again with backoff.
+struct TransactWriteRequest {
+  struct Put {
+    std::string table = {};
+    Item item = {};
+    std::string condition = {};
+    Names names = {};
+    Item values = {};
+    bool return_item_on_failure = false;  // in the reason
+  };
+  struct Delete {
+    std::string table = {};
+    Item key = {};
+    std::string condition = {};
+    Names names = {};
+    Item values = {};
+    bool return_item_on_failure = false;
+  };
+  struct Update {
+    std::string table = {};
+    Item key = {};
+    std::string update = {};
+    std::string condition = {};
+    Names names = {};
+    Item values = {};
+    bool return_item_on_failure = false;
+  };
+  // The item must meet the condition and is not written.
+  struct Check {
+    std::string table = {};
+    Item key = {};
+    std::string condition = {};
+    Names names = {};
+    Item values = {};
+    bool return_item_on_failure = false;
+  };
+  using Action = std::variant<Put, Delete, Update, Check>;
+
+  std::vector<Action> actions = {};
+  // As PutItemRequest. Empty: the library makes one for this call, so that it
+  // can repeat it.
+  std::string token = {};
+};
+
+struct TransactWriteResponse {
+  // One for each partition that was written.
+  std::vector<std::string> positions = {};
+};
+
+// Up to 100 different items of any tables, 4 MB in all, as they were at one
+// moment.
+struct TransactGetRequest {
+  struct Get {
+    std::string table = {};
+    Item key = {};
+    std::string projection = {};
+    Names names = {};
+  };
+
+  std::vector<Get> gets = {};
+};
+
+struct TransactGetResponse {
+  // In the order of the request; nullopt for what is not there.
+  std::vector<std::optional<Item>> items = {};
+};
+
+// Why an action was in the way of its transaction.
+struct CancellationReason {
+  // "None", "ConditionalCheckFailed", "TransactionConflict", "ValidationError"
+  // and others, as DynamoDB has them.
+  std::string code = {};
+  std::string message = {};
+  std::optional<Item> item = {};  // if asked for
 };
 
 // ---- Tables
@@ -376,6 +463,8 @@ template <> struct ResponseTo<QueryRequest> { using Type = QueryResponse; };
 template <> struct ResponseTo<ScanRequest> { using Type = ScanResponse; };
 template <> struct ResponseTo<BatchGetRequest> { using Type = BatchGetResponse; };
 template <> struct ResponseTo<BatchWriteRequest> { using Type = BatchWriteResponse; };
+template <> struct ResponseTo<TransactWriteRequest> { using Type = TransactWriteResponse; };
+template <> struct ResponseTo<TransactGetRequest> { using Type = TransactGetResponse; };
 template <> struct ResponseTo<CreateTableRequest> { using Type = TableDescription; };
 template <> struct ResponseTo<DescribeTableRequest> { using Type = TableDescription; };
 template <> struct ResponseTo<UpdateTableRequest> { using Type = TableDescription; };

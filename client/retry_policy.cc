@@ -15,7 +15,12 @@ bool RetryPolicy::MayRepeat(const Failure& failure, Repeat repeat) {
     return false;
   }
   if (failure.not_sent) return true;
-  if (model::InfoOf(model::ReasonOf(status)).retryable) return true;
+  const model::Reason reason = model::ReasonOf(status);
+  if (model::InfoOf(reason).retryable) return true;
+  // All that was in the way passes by itself.
+  if (reason == model::Reason::kTransactionCanceled) {
+    return status.code() == absl::StatusCode::kAborted;
+  }
   if (repeat == Repeat::kOnce) return false;
   return status.code() == absl::StatusCode::kUnavailable ||
          status.code() == absl::StatusCode::kUnknown ||

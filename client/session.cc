@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <cstdint>
 #include <map>
+#include <set>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -92,14 +94,14 @@ class Session::Memory {
     Add(NameOf(table), position, /*alone=*/true);
   }
 
-  // A batch does not tell which of its tables a position is of; it is kept for
+  // A batch or transaction does not tell which of its tables a position is of; it is kept for
   // each. The service ignores those of other tables.
-  void Remember(const BatchWriteRequest& request,
+  void Remember(const std::set<std::string>& tables,
                 const std::vector<std::string>& positions) {
     absl::MutexLock lock(&mutex_);
-    for (const auto& [table, writes] : request.tables) {
+    for (const std::string& table : tables) {
       for (const std::string& position : positions) {
-        Add(NameOf(table), position, request.tables.size() == 1);
+        Add(NameOf(table), position, tables.size() == 1);
       }
     }
   }
@@ -235,6 +237,7 @@ class Session::SessionConnection final : public Connection {
   }
   PALLET_CALL(GetItemRequest)
   PALLET_CALL(BatchGetRequest)
+  PALLET_CALL(TransactGetRequest)
   PALLET_CALL(CreateTableRequest)
   PALLET_CALL(DescribeTableRequest)
   PALLET_CALL(UpdateTableRequest)
@@ -260,15 +263,17 @@ class Session::SessionConnection final : public Connection {
   }
   void Call(const BatchWriteRequest& request, const CallOptions& options,
             Callback<BatchWriteResponse> done) override {
-    Pass(request, options,
-         Callback<BatchWriteResponse>(
-             [memory = memory_, request, done = std::move(done)](
-                 absl::StatusOr<BatchWriteResponse> response) mutable {
-               if (response.ok()) {
-                 memory->Remember(request, response->positions);
-               }
-               done(std::move(response));
-             }));
+    std::set<std::string> tables;
+    for (const auto& [table, writes] : request.tables) tables.insert(table);
+    WriteSeveral(request, std::move(tables), options, std::move(done));
+  }
+  void Call(const TransactWriteRequest& request, const CallOptions& options,
+            Callback<TransactWriteResponse> done) override {
+    std::set<std::string> tables;
+    for (const auto& action : request.actions) {
+      std::visit([&](const auto& each) { tables.insert(each.table); }, action);
+    }
+    WriteSeveral(request, std::move(tables), options, std::move(done));
   }
 
   void Call(const QueryRequest& request, const CallOptions& options,
@@ -289,6 +294,22 @@ class Session::SessionConnection final : public Connection {
   }
 
  private:
+  template <typename Request>
+  void WriteSeveral(const Request& request, std::set<std::string> tables,
+                    const CallOptions& options,
+                    Callback<ResponseOf<Request>> done) {
+    using Response = ResponseOf<Request>;
+    Pass(request, options,
+         Callback<Response>([memory = memory_, tables = std::move(tables),
+                             done = std::move(done)](
+                                absl::StatusOr<Response> response) mutable {
+           if (response.ok()) {
+             memory->Remember(tables, response->positions);
+           }
+           done(std::move(response));
+         }));
+  }
+
   template <typename Request>
   void Write(const Request& request, const CallOptions& options,
              Callback<ResponseOf<Request>> done) {

@@ -309,14 +309,24 @@ std::string EncodeTableName(const std::string& table) {
 
 // ---- Methods
 
-#define PALLET_METHOD(Request, rpc, repeat, pipeline_field)               \
+#define PALLET_METHOD_AS(Function, Request, rpc, repeat, pipeline_field)  \
   template <>                                                             \
-  const Method& MethodOf<Request>() {                                     \
+  const Method& Function<Request>() {                                     \
     static constexpr Method kMethod = {"/pallet.v1." rpc, Repeat::repeat, \
                                        pipeline_field};                   \
     return kMethod;                                                       \
   }
+#define PALLET_METHOD(Request, rpc, repeat, pipeline_field) \
+  PALLET_METHOD_AS(MethodOf, Request, rpc, repeat, pipeline_field)
+#define PALLET_METHOD_WITH_TOKEN(Request, rpc, pipeline_field) \
+  PALLET_METHOD_AS(MethodWithTokenOf, Request, rpc, kSafe, pipeline_field)
 // clang-format off
+PALLET_METHOD_WITH_TOKEN(PutItemRequest, "ItemService/PutItem", 4)
+PALLET_METHOD_WITH_TOKEN(DeleteItemRequest, "ItemService/DeleteItem", 6)
+PALLET_METHOD_WITH_TOKEN(UpdateItemRequest, "ItemService/UpdateItem", 5)
+PALLET_METHOD_WITH_TOKEN(TransactWriteRequest, "ItemService/TransactWriteItems", 12)
+PALLET_METHOD(TransactWriteRequest, "ItemService/TransactWriteItems", kOnce, 12)
+PALLET_METHOD(TransactGetRequest, "ItemService/TransactGetItems", kSafe, 11)
 PALLET_METHOD(GetItemRequest, "ItemService/GetItem", kSafe, 3)
 PALLET_METHOD(PutItemRequest, "ItemService/PutItem", kOnce, 4)
 PALLET_METHOD(DeleteItemRequest, "ItemService/DeleteItem", kOnce, 6)
@@ -335,7 +345,9 @@ PALLET_METHOD(UntagRequest, "TableService/UntagResource", kSafe, 0)
 PALLET_METHOD(ListTagsRequest, "TableService/ListTagsOfResource", kSafe, 0)
 PALLET_METHOD(ListTablesRequest, "TableService/ListTables", kSafe, 0)
 // clang-format on
+#undef PALLET_METHOD_WITH_TOKEN
 #undef PALLET_METHOD
+#undef PALLET_METHOD_AS
 
 const Method kStreamQuery = {"/pallet.v1.ItemService/StreamQuery",
                              Repeat::kSafe, 0};

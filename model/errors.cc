@@ -120,6 +120,14 @@ absl::Status WithMessage(const absl::Status& status,
   return result;
 }
 
+absl::Status WithCode(const absl::Status& status, absl::StatusCode code) {
+  absl::Status result(code, status.message());
+  status.ForEachPayload([&](absl::string_view url, const absl::Cord& payload) {
+    result.SetPayload(url, payload);
+  });
+  return result;
+}
+
 Reason ReasonOf(const absl::Status& status) {
   CHECK(!status.ok());
   const absl::optional<absl::Cord> name = status.GetPayload(kReasonUrl);

@@ -76,6 +76,10 @@ absl::Status WithEnvelope(absl::Status status);
 // one. REQUIRES: !status.ok().
 absl::Status WithMessage(const absl::Status& status, absl::string_view message);
 
+// The same error under another code, for a reason that has two.
+// REQUIRES: !status.ok().
+absl::Status WithCode(const absl::Status& status, absl::StatusCode code);
+
 // The reason attached by MakeError; kInternal for any other error.
 // REQUIRES: !status.ok().
 Reason ReasonOf(const absl::Status& status);

@@ -45,12 +45,9 @@ absl::Status Cancelled(Refusals refusals) {
           "]"));
   const bool may_pass =
       std::all_of(reasons.begin(), reasons.end(), PassesByItself);
-  absl::Status status(may_pass ? absl::StatusCode::kAborted
-                               : absl::StatusCode::kFailedPrecondition,
-                      plain.message());
-  plain.ForEachPayload([&](absl::string_view url, const absl::Cord& payload) {
-    status.SetPayload(url, payload);
-  });
+  absl::Status status =
+      model::WithCode(plain, may_pass ? absl::StatusCode::kAborted
+                                      : absl::StatusCode::kFailedPrecondition);
   status.SetPayload(
       absl::StrCat(kDetailPrefix, "pallet.v1.TransactionCancellation"),
       absl::Cord(detail.SerializeAsString()));
