@@ -466,8 +466,8 @@ TEST_P(ClientNodeTest, AnItemOfTheLargestSizePasses) {
 // The programs of client/examples, as a reader would start them.
 TEST_P(ClientNodeTest, EveryExampleRuns) {
   if (GetParam()) return;  // they choose their transport themselves
-  for (const char* name :
-       {"mock", "pages", "quickstart", "session", "throughput"}) {
+  for (const char* name : {"mock", "pages", "quickstart", "session",
+                           "throughput", "transaction"}) {
     const std::string command =
         absl::StrCat(PALLET_EXAMPLES, "/example_", name, " ",
                      cluster_->grpc_address(), " > /dev/null");
