@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
 #include "model/errors.h"
+#include "pallet/wire/v1/error_details.pb.h"
 #include "service/operation.h"
 
 namespace pallet::service {
@@ -125,8 +126,30 @@ void AddDefaults(const model::ReasonInfo& info, const std::string& message,
   }
 }
 
+// What errors brought with them, and how much of it goes along.
+enum class OwnDetails { kWhole, kWithoutItems, kCodesOnly, kNone };
+
+constexpr char kCancellation[] = "pallet.v1.TransactionCancellation";
+
+// A transaction's reasons are told as far as they fit: the codes always do.
+// Others go whole or not at all. False: it does not go.
+bool Shrink(absl::string_view url, OwnDetails own, std::string* bytes) {
+  if (own == OwnDetails::kWhole) return true;
+  wire::v1::TransactionCancellation cancellation;
+  if (own == OwnDetails::kNone || !absl::EndsWith(url, kCancellation) ||
+      !cancellation.ParseFromString(*bytes)) {
+    return false;
+  }
+  for (auto& reason : *cancellation.mutable_cancellation_reasons()) {
+    reason.clear_item();
+    if (own == OwnDetails::kCodesOnly) reason.clear_message();
+  }
+  *bytes = cancellation.SerializeAsString();
+  return true;
+}
+
 google::rpc::Status Convert(const absl::Status& status,
-                            absl::string_view message, bool own_details) {
+                            absl::string_view message, OwnDetails own) {
   CHECK(!status.ok());
   const model::ReasonInfo& info = model::InfoOf(model::ReasonOf(status));
   google::rpc::Status result;
@@ -134,13 +157,11 @@ google::rpc::Status Convert(const absl::Status& status,
   result.set_message(Text(message));
   Details details(&result);
   details.Add(InfoDetail(info));
-  if (own_details) {
-    status.ForEachPayload([&](absl::string_view url, const absl::Cord& value) {
-      if (absl::StartsWith(url, kDetailPrefix)) {
-        details.Add(url, std::string(value));
-      }
-    });
-  }
+  status.ForEachPayload([&](absl::string_view url, const absl::Cord& value) {
+    if (!absl::StartsWith(url, kDetailPrefix)) return;
+    std::string bytes(value);
+    if (Shrink(url, own, &bytes)) details.Add(url, std::move(bytes));
+  });
   AddDefaults(info, result.message(), &details);
   return result;
 }
@@ -148,14 +169,19 @@ google::rpc::Status Convert(const absl::Status& status,
 }  // namespace
 
 std::string EncodeError(const absl::Status& status) {
-  return Convert(status, status.message(), true).SerializeAsString();
+  return Convert(status, status.message(), OwnDetails::kWhole)
+      .SerializeAsString();
 }
 
 std::string EncodeErrorForTrailers(const absl::Status& status) {
   const absl::string_view message = TrailerMessage(status.message());
-  std::string whole = Convert(status, message, true).SerializeAsString();
-  if (whole.size() <= kMaxTrailerDetails) return whole;
-  return Convert(status, message, false).SerializeAsString();
+  std::string encoded;
+  for (const OwnDetails own : {OwnDetails::kWhole, OwnDetails::kWithoutItems,
+                               OwnDetails::kCodesOnly, OwnDetails::kNone}) {
+    encoded = Convert(status, message, own).SerializeAsString();
+    if (encoded.size() <= kMaxTrailerDetails) break;
+  }
+  return encoded;
 }
 
 absl::string_view TrailerMessage(absl::string_view message) {

@@ -29,7 +29,8 @@ extern const absl::string_view kErrorDomain;
 inline constexpr absl::Duration kThrottlingDelay = absl::Milliseconds(50);
 
 // Trailers are limited to 8 KiB by default, in base 64; a larger detail (an
-// item) is left out of a call's trailers, not out of a Pipeline result.
+// item) is left out of a call's trailers, not out of a Pipeline result. Of a
+// cancelled transaction first the items, then the messages of the reasons.
 inline constexpr size_t kMaxTrailerDetails = 4096;
 inline constexpr size_t kMaxTrailerMessage = 1024;
 

@@ -22,8 +22,11 @@ constexpr absl::Duration kPatience = absl::Seconds(10);
 
 // By token and attempt.
 using Attempt = std::pair<std::string, std::string>;
-using RowsByPartition =
-    std::map<storage::PartitionId, std::vector<std::string>>;
+struct LockedRows {
+  std::vector<std::string> keys;
+  size_t bytes = 0;
+};
+using RowsByPartition = std::map<storage::PartitionId, LockedRows>;
 
 struct Place {
   cluster::TablePtr table;
@@ -50,9 +53,10 @@ absl::Status FindLocks(storage::Store& store,
     while (cursor->Valid()) {
       ASSIGN_OR_RETURN(const storage::v1::LockRecord lock,
                        DecodeLockRecord(cursor->row().item));
-      (*found)[{lock.token(), lock.transaction_id()}]
-              [storage::OwnerOfSideRow(cursor->key())]
-                  .emplace_back(storage::RowOfLockKey(cursor->key()));
+      LockedRows& locked = (*found)[{lock.token(), lock.transaction_id()}]
+                                   [storage::OwnerOfSideRow(cursor->key())];
+      locked.keys.emplace_back(storage::RowOfLockKey(cursor->key()));
+      locked.bytes += locked.keys.back().size() + lock.item().size();
       RETURN_IF_ERROR(cursor->Next());
     }
     return absl::OkStatus();
@@ -91,11 +95,11 @@ absl::Status SettleWhatIsLocked(const TransactionEnvironment& environment,
   const auto open = std::make_shared<Open>();
   for (auto& [attempt, rows] : found) {
     std::vector<LockedPart> parts;
-    for (auto& [partition, row_keys] : rows) {
+    for (auto& [partition, locked] : rows) {
       const auto place = places.find(partition);
       if (place == places.end()) continue;  // it is going, locks and all
-      parts.push_back(
-          {place->second.table, place->second.partition, std::move(row_keys)});
+      parts.push_back({place->second.table, place->second.partition,
+                       std::move(locked.keys), locked.bytes});
     }
     if (parts.empty()) continue;
     ASSIGN_OR_RETURN(const Verdict verdict,

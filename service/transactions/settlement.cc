@@ -48,7 +48,7 @@ void Settlement::Submit(size_t part) {
   const absl::Status status = host_->Submit(
       partition,
       std::make_unique<FunctionWrite>(
-          partition.id, 0,
+          partition.id, parts_[part].bytes,
           [self = shared_from_this(), part](storage::WriteContext& context) {
             return self->Decide(part, context);
           },

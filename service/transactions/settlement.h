@@ -25,6 +25,7 @@ struct LockedPart {
   cluster::TablePtr table;
   const cluster::TablePartition* partition = nullptr;  // of the table
   std::vector<std::string> row_keys;
+  size_t bytes = 0;  // of what applying writes; for admission
 };
 
 // Calls a function some time later, on a thread of its own. When the node stops

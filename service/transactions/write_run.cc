@@ -393,6 +393,8 @@ std::vector<LockedPart> WriteRun::PreparedParts() const {
     part.partition = plan_.parts[i].partition;
     for (const TransactionAction& action : plan_.parts[i].actions) {
       part.row_keys.push_back(action.change.row_key);
+      part.bytes +=
+          action.change.row_key.size() + outcomes_[action.position].new_size;
     }
   }
   return parts;

@@ -126,6 +126,31 @@ TEST(ErrorDetailsTest, SmallDetailsFitTheTrailers) {
   EXPECT_EQ(EncodeErrorForTrailers(error), EncodeError(error));
 }
 
+// A hundred reasons with large items: the codes fit.
+TEST(ErrorDetailsTest, ReasonsOfATransactionShrinkToFitTheTrailers) {
+  for (const bool messages : {false, true}) {
+    v1::TransactionCancellation detail;
+    for (int i = 0; i < 100; ++i) {
+      auto* reason = detail.add_cancellation_reasons();
+      reason->set_code("TransactionConflict");
+      if (messages) reason->set_message(std::string(50, 'm'));
+      (*reason->mutable_item()->mutable_attributes())["v"].set_s(
+          std::string(1000, 'x'));
+    }
+    absl::Status error = MakeError(Reason::kTransactionCanceled, "cancelled");
+    AddDetail(detail, &error);
+    const std::string encoded = EncodeErrorForTrailers(error);
+    EXPECT_LE(encoded.size(), kMaxTrailerDetails);
+    google::rpc::Status status;
+    ASSERT_TRUE(status.ParseFromString(encoded));
+    const auto told = DetailOf<v1::TransactionCancellation>(status);
+    ASSERT_TRUE(told.has_value());
+    ASSERT_EQ(told->cancellation_reasons_size(), 100);
+    EXPECT_EQ(told->cancellation_reasons(99).code(), "TransactionConflict");
+    EXPECT_FALSE(told->cancellation_reasons(99).has_item());
+  }
+}
+
 TEST(ErrorDetailsTest, MessagesAreCutAtACharacter) {
   std::string text(kMaxTrailerMessage - 1, 'a');
   text += "\xC3\xA9";  // two bytes across the limit
