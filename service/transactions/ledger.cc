@@ -208,8 +208,10 @@ absl::StatusOr<Ledger::Known> Ledger::Find(const std::string& token) const {
   Known known;
   RETURN_IF_ERROR(host_->Read(
       partition, [&](storage::ReadTransaction& rows) -> absl::Status {
-        ASSIGN_OR_RETURN(known, FindLedgerRecord(partition.id, token,
-                                                 host_->clock()->Now(), rows));
+        ASSIGN_OR_RETURN(const auto row,
+                         rows.Get(storage::LedgerKey(partition.id, token)));
+        if (!row.has_value()) return absl::OkStatus();
+        ASSIGN_OR_RETURN(known, DecodeLedgerRecord(row->item));
         return absl::OkStatus();
       }));
   return known;

@@ -75,7 +75,7 @@ class Ledger {
   void Erase(const std::string& token, const std::string& transaction_id,
              absl::AnyInvocable<void(absl::Status)> done);
 
-  // Waits for a read.
+  // However old it is. Waits for a read.
   absl::StatusOr<Known> Find(const std::string& token) const;
 
  private:

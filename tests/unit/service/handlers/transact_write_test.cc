@@ -344,6 +344,15 @@ TEST_F(TransactTest, AStartAppliesWhatIsCommitted) {
   }
 }
 
+// A token is forgotten after ten minutes; what is committed never.
+TEST_F(TransactTest, AStartAfterALongTimeAppliesWhatIsCommitted) {
+  Lock("a", "token", "id", storage::v1::LOCK_KIND_PUT);
+  WriteLedger("token", "id", storage::v1::TRANSACTION_STATE_COMMITTED);
+  clock_.Advance(absl::Hours(24));
+  Restart();
+  EXPECT_THAT(Get("a"), HasSubstr("locked"));
+}
+
 TEST_F(TransactTest, AStartReleasesWhatIsNotCommitted) {
   Lock("a", "pending", "id", storage::v1::LOCK_KIND_PUT);
   WriteLedger("pending", "id", storage::v1::TRANSACTION_STATE_PENDING);
