@@ -82,6 +82,41 @@ class Boto3Test(unittest.TestCase):
                                   ConsistentRead=True)["Item"]
         self.assertEqual(got, item)
 
+    def test_headers_ask_how_fresh_an_index_is(self):
+        table = RESOURCE.create_table(
+            TableName="Fresh", BillingMode="PAY_PER_REQUEST",
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            AttributeDefinitions=[
+                {"AttributeName": "id", "AttributeType": "S"},
+                {"AttributeName": "who", "AttributeType": "S"}],
+            GlobalSecondaryIndexes=[{
+                "IndexName": "by-who",
+                "KeySchema": [{"AttributeName": "who", "KeyType": "HASH"}],
+                "Projection": {"ProjectionType": "ALL"}}])
+        table.wait_until_exists()
+        headers = {}
+        # A client of its own: its hook is nobody else's.
+        fresh = boto3.session.Session().resource(
+            "dynamodb", endpoint_url=ENDPOINT).Table("Fresh")
+        fresh.meta.client.meta.events.register(
+            "before-call.dynamodb",
+            lambda params, **_: params["headers"].update(headers))
+        for n in range(50):
+            put = fresh.put_item(Item={"id": str(n), "who": "ann"})
+            position = put["ResponseMetadata"]["HTTPHeaders"][
+                "x-pallet-position"]
+            headers = {"x-pallet-positions": position} if n % 2 else {
+                "x-pallet-consistency": "strong"}
+            found = fresh.query(IndexName="by-who",
+                                KeyConditionExpression=Key("who").eq("ann"))
+            self.assertEqual(found["Count"], n + 1)
+        headers = {"x-pallet-wait-ms": "soon"}
+        refused = self.refusal(fresh.scan, IndexName="by-who")
+        self.assertEqual(refused.response["Error"]["Code"],
+                         "ValidationException")
+        self.assertIn("x-pallet-wait-ms", str(refused))
+        table.delete()
+
     def test_what_is_not_there_has_no_item(self):
         answer = self.table.get_item(Key={"kind": "no", "n": 1},
                                      ReturnConsumedCapacity="TOTAL")

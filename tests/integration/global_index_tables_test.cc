@@ -202,8 +202,27 @@ class GlobalIndexJsonTest : public ::testing::Test {
     connection.Send(JsonPost(operation, body));
     return connection.Read().value_or(RawAnswer());
   }
+  // With header lines.
+  RawAnswer AskWith(const std::string& headers, const std::string& operation,
+                    const std::string& body) {
+    RawConnection connection(cluster_->json_address());
+    connection.Send(JsonPost(operation, body, headers));
+    return connection.Read().value_or(RawAnswer());
+  }
   std::string Describe() {
     return Ask("DescribeTable", R"({"TableName": "Places"})").body;
+  }
+  void Pause(bool paused) {
+    v1::UpdateIndexPropagationRequest request;
+    request.set_table_name("Places");
+    request.set_index_name("by-zone");
+    request.set_paused(paused);
+    grpc::ClientContext context;
+    v1::UpdateIndexPropagationResponse response;
+    const grpc::Status status =
+        v1::TableService::NewStub(cluster_->Channel())
+            ->UpdateIndexPropagation(&context, request, &response);
+    ASSERT_TRUE(status.ok()) << status.error_message();
   }
   static std::string NewIndex(const std::string& name) {
     return absl::StrCat(
@@ -255,6 +274,65 @@ TEST_F(GlobalIndexJsonTest, OneAtATime) {
                         "created or deleted simultaneously per table"));
   const RawAnswer unknown = Update(R"({"Delete": {"IndexName": "none"}})");
   EXPECT_THAT(unknown.body, HasSubstr("ResourceNotFoundException"));
+}
+
+TEST_F(GlobalIndexJsonTest, HeadersAskHowFreshAnIndexIs) {
+  constexpr char kQuery[] =
+      R"({"TableName": "Places", "IndexName": "by-zone",)"
+      R"( "KeyConditionExpression": "#z = :z",)"
+      R"( "ExpressionAttributeNames": {"#z": "zone"},)"
+      R"( "ExpressionAttributeValues": {":z": {"S": "utc"}}})";
+  constexpr char kScan[] = R"({"TableName": "Places", "IndexName": "by-zone"})";
+  Pause(true);
+  const RawAnswer put =
+      Ask("PutItem", R"({"TableName": "Places", "Item": {"id": {"S": "1"},)"
+                     R"( "zone": {"S": "utc"}, "people": {"N": "7"}}})");
+  ASSERT_EQ(put.status, 200) << put.body;
+  EXPECT_EQ(put.body, "{}");
+  constexpr char kHeader[] = "\r\nx-pallet-position: ";
+  const size_t at = put.head.find(kHeader);
+  ASSERT_NE(at, std::string::npos) << put.head;
+  const size_t from = at + sizeof(kHeader) - 1;
+  const std::string position =
+      put.head.substr(from, put.head.find("\r\n", from) - from);
+  EXPECT_FALSE(position.empty());
+
+  // Whoever asks for nothing gets what is there.
+  EXPECT_THAT(Ask("Query", kQuery).body, HasSubstr(R"("Count":0)"));
+  const std::string positions =
+      absl::StrCat("x-pallet-positions: ", position, "\r\n");
+  for (const std::string& asked :
+       {positions, std::string("X-Pallet-Consistency: Strong\r\n"),
+        std::string("x-pallet-max-staleness-ms: 0\r\n")}) {
+    for (const char* wait :
+         {"x-pallet-wait-ms: 0\r\n", "x-pallet-wait-ms: 20\r\n"}) {
+      const RawAnswer late = AskWith(asked + wait, "Query", kQuery);
+      EXPECT_EQ(late.status, 400) << asked << late.body;
+      EXPECT_THAT(late.body,
+                  HasSubstr("com.amazonaws.dynamodb.v20120810#"
+                            "IndexNotFreshException\",\"message\":\""));
+      EXPECT_THAT(late.body,
+                  HasSubstr(R"("TableName":"Places","IndexName":"by-zone",)"
+                            R"("ChangesBehind":1,"MillisecondsBehind":)"));
+    }
+  }
+  EXPECT_THAT(AskWith("x-pallet-consistency: weak\r\n", "Scan", kScan).body,
+              HasSubstr("#ValidationException\",\"message\":\"One or more "
+                        "parameter values were invalid: the header "
+                        "x-pallet-consistency must be strong or eventual\""));
+  EXPECT_THAT(AskWith("x-pallet-positions: YWI=\r\n", "Scan", kScan).body,
+              HasSubstr("#ValidationException"));
+  // Tables are always fresh.
+  EXPECT_THAT(AskWith(positions, "Scan", R"({"TableName": "Places"})").body,
+              HasSubstr(R"("Count":1)"));
+
+  Pause(false);
+  EXPECT_THAT(AskWith(positions, "Query", kQuery).body,
+              HasSubstr(R"("Count":1)"));
+  EXPECT_THAT(AskWith("x-pallet-consistency: strong\r\nx-pallet-wait-ms: 0\r\n",
+                      "Scan", kScan)
+                  .body,
+              HasSubstr(R"("Count":1)"));
 }
 
 }  // namespace
