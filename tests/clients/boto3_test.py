@@ -169,6 +169,38 @@ class Boto3Test(unittest.TestCase):
                          {"kind": {"S": "condition"}, "n": {"N": "1"},
                           "v": {"N": "1"}})
 
+    def move(self, amount, **more):
+        return CLIENT.transact_write_items(TransactItems=[
+            {"Update": {"TableName": "Things", "Key": {"kind": kind, "n": 1},
+                        "UpdateExpression": "SET held = held + :x",
+                        "ConditionExpression": "held >= :least",
+                        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+                        "ExpressionAttributeValues": {
+                            ":x": x, ":least": -min(x, 0)}}}
+            for kind, x in (("giver", -amount), ("taker", amount))], **more)
+
+    def test_transactions(self):
+        for kind in ("giver", "taker"):
+            self.table.put_item(Item={"kind": kind, "n": 1, "held": 10})
+        # SDKs make a token for each call; a repeat by hand under one of ours.
+        for _ in range(2):
+            self.move(4, ClientRequestToken="the only move")
+        with self.assertRaises(CLIENT.exceptions.TransactionCanceledException) as caught:
+            self.move(7)
+        reasons = caught.exception.response["CancellationReasons"]
+        self.assertEqual([r["Code"] for r in reasons],
+                         ["ConditionalCheckFailed", "None"])
+        self.assertEqual(reasons[0]["Item"]["held"], {"N": "6"})
+        with self.assertRaises(CLIENT.exceptions.IdempotentParameterMismatchException):
+            self.move(5, ClientRequestToken="the only move")
+        got = CLIENT.transact_get_items(
+            ReturnConsumedCapacity="TOTAL", TransactItems=[
+                {"Get": {"TableName": "Things", "Key": {"kind": kind, "n": n}}}
+                for kind, n in (("giver", 1), ("nobody", 1), ("taker", 1))])
+        self.assertEqual([r.get("Item", {}).get("held") for r in got["Responses"]],
+                         [6, None, 14])
+        self.assertEqual(got["ConsumedCapacity"][0]["ReadCapacityUnits"], 6)
+
     def test_updates(self):
         key = {"kind": "update", "n": 1}
         answer = self.table.update_item(

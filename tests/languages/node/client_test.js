@@ -79,12 +79,11 @@ test('a Node client', async (t) => {
 
   await t.test('what is not built is refused by name', async () => {
     await assert.rejects(
-        call(items, 'PutItem', {
-          table_name: 'music', item: item({artist: {s: 'a'}, song: {s: 'b'}}),
-          client_request_token: 'once',
+        call(tables, 'UpdateTable', {
+          table_name: 'music', stream_specification: {stream_enabled: true},
         }),
         (error) => error.code === grpc.status.UNIMPLEMENTED &&
-            /client_request_token/.test(error.details));
+            /stream_specification/.test(error.details));
   });
 
   await t.test('stream scan gives every item', async () => {

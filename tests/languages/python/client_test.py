@@ -100,15 +100,26 @@ class ClientTest(unittest.TestCase):
 
     def test_what_is_not_built_is_refused_by_name(self):
         with self.assertRaises(grpc.RpcError) as caught:
-            self.items.PutItem(item_pb2.PutItemRequest(
+            self.tables.UpdateTable(table_service_pb2.UpdateTableRequest(
                 table_name="music",
-                item=item(artist=Value(s="a"), song=Value(s="refused")),
-                client_request_token="once"))
+                stream_specification=table_pb2.StreamSpecification(
+                    stream_enabled=True)))
         self.assertEqual(caught.exception.code(), grpc.StatusCode.UNIMPLEMENTED)
-        self.assertIn("client_request_token", caught.exception.details())
+        self.assertIn("stream_specification", caught.exception.details())
+
+    def test_a_token_makes_a_repeat_harmless(self):
+        count = item_pb2.UpdateItemRequest(
+            table_name="music",
+            key=item(artist=Value(s="a"), song=Value(s="counted")),
+            update_expression="ADD plays :one",
+            expression_attribute_values={":one": Value(n="1")},
+            client_request_token="once")
+        self.items.UpdateItem(count)
+        self.items.UpdateItem(count)
         got = self.items.GetItem(item_pb2.GetItemRequest(
-            table_name="music", key=item(artist=Value(s="a"), song=Value(s="refused"))))
-        self.assertFalse(got.HasField("item"))
+            table_name="music",
+            key=item(artist=Value(s="a"), song=Value(s="counted"))))
+        self.assertEqual(got.item.attributes["plays"].n, "1")
 
     def test_stream_scan_gives_every_item(self):
         for n in range(50):

@@ -29,8 +29,9 @@ TEST_F(HandlerTest, TheseOperationsAreBuilt) {
                   "DeleteTable", "DescribeEndpoints", "DescribeLimits",
                   "DescribeTable", "GetItem", "ListTables",
                   "ListTagsOfResource", "PutItem", "Query", "Scan",
-                  "StreamQuery", "StreamScan", "TagResource", "UntagResource",
-                  "UpdateItem", "UpdateTable"));
+                  "StreamQuery", "StreamScan", "TagResource",
+                  "TransactGetItems", "TransactWriteItems", "UntagResource",
+                  "UpdateIndexPropagation", "UpdateItem", "UpdateTable"));
 }
 
 TEST_F(HandlerTest, EveryOperationIsAnRpcOfTheContract) {
