@@ -110,16 +110,7 @@ HandlerTest::HandlerTest() {
   CHECK(host.ok()) << host.status();
   host_ = *std::move(host);
   index_keeper_.host = host_.get();
-  auto transactions = Transactions::Open({host_.get(), logger_.get()});
-  CHECK(transactions.ok()) << transactions.status();
-  transactions_ = *std::move(transactions);
-  RegisterHandlers({.clock = &clock_,
-                    .host = host_.get(),
-                    .read_pool = &read_pool_,
-                    .control = &control_,
-                    .index_keeper = &index_keeper_,
-                    .transactions = transactions_.get()},
-                   &registry_);
+  OpenTransactions();
   const std::string plain =
       Call("CreateTable",
            "table_name: 'plain' billing_mode: BILLING_MODE_PAY_PER_REQUEST "
@@ -137,6 +128,21 @@ HandlerTest::HandlerTest() {
            "key_schema { attribute_name: 'sk' key_type: KEY_TYPE_RANGE }");
   CHECK(host_->FindTable("plain") != nullptr) << plain;
   CHECK(host_->FindTable("pairs") != nullptr) << pairs;
+}
+
+void HandlerTest::OpenTransactions() {
+  registry_ = OperationRegistry();
+  transactions_.reset();
+  auto transactions = Transactions::Open({host_.get(), logger_.get()});
+  CHECK(transactions.ok()) << transactions.status();
+  transactions_ = *std::move(transactions);
+  RegisterHandlers({.clock = &clock_,
+                    .host = host_.get(),
+                    .read_pool = &read_pool_,
+                    .control = &control_,
+                    .index_keeper = &index_keeper_,
+                    .transactions = transactions_.get()},
+                   &registry_);
 }
 
 absl::StatusOr<std::unique_ptr<storage::Store>> HandlerTest::OpenStore(

@@ -80,6 +80,9 @@ class HandlerTest : public ::testing::Test {
   static std::string Plain(absl::string_view pk) { return S("pk", pk); }
   static std::string Pair(absl::string_view pk, int sk);
 
+  // Transactions as after a start of the node; the operations are those of it.
+  void OpenTransactions();
+
   // Puts an item that must be taken.
   void Put(absl::string_view table, absl::string_view item);
 

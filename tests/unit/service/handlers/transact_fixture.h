@@ -108,12 +108,7 @@ class TransactTest : public HandlerTest {
          absl::StrCat("table_name: 'plain' key {", Plain(pk), "}"));
     return bytes;
   }
-  void Restart() {
-    transactions_.reset();
-    auto again = Transactions::Open({host_.get(), logger_.get()});
-    ASSERT_TRUE(again.ok()) << again.status();
-    transactions_ = *std::move(again);
-  }
+  void Restart() { OpenTransactions(); }
   void WriteLedger(const std::string& token, const std::string& id,
                    storage::v1::TransactionState state) {
     auto ledger = Ledger::Open(host_.get());
