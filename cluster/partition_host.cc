@@ -133,7 +133,8 @@ std::vector<Placements> PartitionHost::Place(size_t count) const {
   const auto weigh = [&](const std::vector<TablePartition>& partitions) {
     for (const TablePartition& each : partitions) ++loads[each.store.value()];
   };
-  for (const TablePtr& table : map()->tables()) {
+  const auto now = map();
+  for (const TablePtr& table : now->tables()) {
     weigh(table->partitions);
     for (const GlobalIndex& index : table->global_indexes) {
       weigh(index.partitions);

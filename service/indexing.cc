@@ -56,7 +56,8 @@ Indexing::Indexing(const IndexingOptions& options) : options_(options) {
     options_.host->store(cluster::StoreId(i))
         .SetChangeListener(propagator_.get());
   }
-  for (const cluster::TablePtr& table : options_.host->map()->tables()) {
+  const auto map = options_.host->map();  // it may change meanwhile
+  for (const cluster::TablePtr& table : map->tables()) {
     if (table->schema_version == 0) continue;
     const absl::Status set = Set(table->name);
     if (!set.ok()) {
