@@ -37,6 +37,8 @@ constexpr ReasonInfo kReasons[] = {
      StatusCode::kFailedPrecondition, false},
     {Reason::kTableAlreadyExists, "TABLE_ALREADY_EXISTS",
      "ResourceInUseException", StatusCode::kAlreadyExists, false},
+    {Reason::kDuplicateItem, "DUPLICATE_ITEM", "DuplicateItemException",
+     StatusCode::kAlreadyExists, false},
     {Reason::kLimitExceeded, "LIMIT_EXCEEDED", "LimitExceededException",
      StatusCode::kResourceExhausted, true},
     {Reason::kItemCollectionSizeLimitExceeded,

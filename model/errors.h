@@ -24,6 +24,7 @@ enum class Reason {
   kResourceNotFound,
   kResourceInUse,  // the table is not in a state that allows it
   kTableAlreadyExists,
+  kDuplicateItem,  // an INSERT of an item that is there
   kLimitExceeded,  // an account or table limit
   kItemCollectionSizeLimitExceeded,
   kThrottling,  // a queue or a configured rate is full
