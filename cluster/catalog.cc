@@ -134,6 +134,7 @@ bool HasNewIndex(const TableRecord& table) {
 
 // The lowest that says all that is in the record.
 uint32_t FormatOf(const TableRecord& table) {
+  if (table.keeps_collection_sizes()) return kCollectionSizesTableFormat;
   if (table.schema_version() > 0) return kGlobalIndexTableFormat;
   return table.local_indexes().empty() ? kRecordFormat : kIndexedTableFormat;
 }

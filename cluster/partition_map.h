@@ -81,6 +81,8 @@ struct Table {
   model::KeySchema key;
   // At most storage::kMaxLocalIndexes.
   std::vector<model::LocalIndex> local_indexes = {};
+  // Its partitions know how large its item collections are.
+  bool keeps_collection_sizes = false;
   // In the order they were made.
   std::vector<GlobalIndex> global_indexes = {};
   // The attributes in the keys of all of them, sorted.

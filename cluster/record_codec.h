@@ -30,7 +30,9 @@ inline constexpr uint32_t kRecordFormat = 1;
 inline constexpr uint32_t kIndexedTableFormat = 2;
 // The same with global indexes.
 inline constexpr uint32_t kGlobalIndexTableFormat = 3;
-inline constexpr uint32_t kNewestRecordFormat = 3;  // the highest it reads
+// Tables that keep the sizes of item collections.
+inline constexpr uint32_t kCollectionSizesTableFormat = 4;
+inline constexpr uint32_t kNewestRecordFormat = 4;  // the highest it reads
 
 std::string EncodeRecord(absl::string_view key,
                          const google::protobuf::MessageLite& record);

@@ -245,6 +245,7 @@ absl::StatusOr<TablePtr> MakeTable(const CatalogTable& entry, const Table* old,
   ASSIGN_OR_RETURN(table->key, KeySchemaOf(entry.table));
   ASSIGN_OR_RETURN(table->local_indexes,
                    LocalIndexesOf(entry.table, table->key));
+  table->keeps_collection_sizes = entry.table.keeps_collection_sizes();
   ASSIGN_OR_RETURN(table->global_indexes,
                    GlobalIndexesOf(entry, table->key, old, clock));
   table->index_key_attributes = KeyAttributesOf(table->global_indexes);

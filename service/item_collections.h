@@ -16,8 +16,10 @@ namespace pallet::service {
 bool WantsMetrics(wire::v1::ReturnItemCollectionMetrics mode,
                   const cluster::Table& table);
 
-// Of the collection of a canonical item, or key item, in that partition. The
-// size is an estimate: between nothing and what the whole partition holds.
+// Of the collection of a canonical item, or key item, in that partition, as it
+// is by now: the whole GB below and above its size. Of a table that keeps no
+// sizes (handlers/collection_size.h): between nothing and what the whole
+// partition holds.
 wire::v1::ItemCollectionMetrics MetricsOf(
     cluster::PartitionHost& host, const cluster::Table& table,
     const cluster::TablePartition& partition, absl::string_view item);

@@ -168,6 +168,18 @@ std::string RowKeyOfEntry(KeyspaceId table, absl::string_view entry_key,
   return out;
 }
 
+absl::string_view CollectionPrefixOf(absl::string_view row_key) {
+  absl::string_view rest = ItemPart(row_key);
+  CHECK(!rest.empty());
+  if (rest.front() == kHashedTag) {
+    CHECK_GT(rest.size(), size_t{SHA256_DIGEST_LENGTH});
+    rest.remove_prefix(1 + SHA256_DIGEST_LENGTH);
+  } else {
+    CHECK(DecodeKeyValue(&rest).ok());
+  }
+  return row_key.substr(0, row_key.size() - rest.size());
+}
+
 absl::string_view ItemPart(absl::string_view row_key) {
   CHECK_GE(row_key.size(), kRowKeyPrefixBytes);
   return row_key.substr(kRowKeyPrefixBytes);

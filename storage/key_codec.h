@@ -70,6 +70,9 @@ std::string CollectionPrefix(KeyspaceId keyspace,
                              absl::Span<const model::KeyValue> partition,
                              uint64_t seed);
 
+// The CollectionPrefix in the row key of an item. REQUIRES: RowKey made it.
+absl::string_view CollectionPrefixOf(absl::string_view row_key);
+
 // What tells an item of its table from all others: its row key without keyspace
 // and hash. REQUIRES: size >= kRowKeyPrefixBytes.
 absl::string_view ItemPart(absl::string_view row_key);

@@ -14,6 +14,7 @@ constexpr uint32_t kCursors = 0xFFFFFF02;
 constexpr uint32_t kBackfills = 0xFFFFFF03;
 constexpr uint32_t kLocks = 0xFFFFFF04;
 constexpr uint32_t kTokens = 0xFFFFFF05;
+constexpr uint32_t kCollections = 0xFFFFFF08;
 constexpr char kLedger = 1;
 constexpr char kReminder = 2;
 constexpr size_t kNumberAt = kRowKeyPrefixBytes;
@@ -75,6 +76,10 @@ std::string BackfillKey(PartitionId source, uint64_t index) {
 
 std::string LockKey(PartitionId partition, absl::string_view row_key) {
   return KeyOf(kLocks, partition, row_key);
+}
+
+std::string CollectionKey(PartitionId partition, absl::string_view collection) {
+  return KeyOf(kCollections, partition, collection.substr(sizeof(uint32_t)));
 }
 
 std::string LedgerKey(PartitionId partition, absl::string_view token) {
@@ -150,10 +155,10 @@ SideRange RemindersOf(PartitionId partition) {
   return TokensOf(partition, kReminder);
 }
 
-std::array<SideRange, 5> SideRangesOf(PartitionId partition) {
-  return {RangeOf(kChanges, partition), RangeOf(kCursors, partition),
+std::array<SideRange, 6> SideRangesOf(PartitionId partition) {
+  return {RangeOf(kChanges, partition),   RangeOf(kCursors, partition),
           RangeOf(kBackfills, partition), RangeOf(kLocks, partition),
-          RangeOf(kTokens, partition)};
+          RangeOf(kTokens, partition),    RangeOf(kCollections, partition)};
 }
 
 }  // namespace pallet::storage

@@ -10,12 +10,14 @@
 //   lock     := 0xFFFFFF04 u32 | partition u64 | row key
 //   ledger   := 0xFFFFFF05 u32 | partition u64 | 0x01 | token
 //   reminder := 0xFFFFFF05 u32 | partition u64 | 0x02 | time u64 | token
+//   collection := 0xFFFFFF08 u32 | partition u64 | hash u64 | partition part
 //
 // (big endian). A change and a backfill belong to the source partition, a
 // cursor to the index partition, the others to their partition; they go when it
 // goes. What the first three hold is gsi/'s, the others are those of
-// transactions (docs/adr/0020-transactions.md). A lineage has the number of the partition it began with; partitions
-// are not split yet, so the two are one. On disk since format 3.
+// transactions (docs/adr/0020-transactions.md) and of item collections
+// (service/handlers/collection_size.h). A lineage has the number of the
+// partition it began with; partitions are not split yet, so the two are one. On disk since format 3.
 // Pure functions; safe from any thread.
 #pragma once
 
@@ -38,6 +40,8 @@ std::string BackfillKey(PartitionId source, uint64_t index);
 
 // That the row is part of a transaction under way.
 std::string LockKey(PartitionId partition, absl::string_view row_key);
+// How large an item collection is; `collection` is its CollectionPrefix.
+std::string CollectionKey(PartitionId partition, absl::string_view collection);
 // What became of the request with that token.
 std::string LedgerKey(PartitionId partition, absl::string_view token);
 // That the token may be forgotten, some time after that.
@@ -72,6 +76,6 @@ SideRange LedgerOf(PartitionId partition);
 // In the order of their times.
 SideRange RemindersOf(PartitionId partition);
 // All side rows of a partition, kind by kind.
-std::array<SideRange, 5> SideRangesOf(PartitionId partition);
+std::array<SideRange, 6> SideRangesOf(PartitionId partition);
 
 }  // namespace pallet::storage

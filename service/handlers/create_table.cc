@@ -81,6 +81,7 @@ absl::StatusOr<TableRecord> RecordOf(const v1::CreateTableRequest& request,
         each.projection().projection_type()));
     *index->mutable_non_key_attributes() =
         each.projection().non_key_attributes();
+    record.set_keeps_collection_sizes(true);
   }
   if (IsPayPerRequest(request)) {
     record.set_billing_mode(storage::v1::TABLE_BILLING_MODE_PAY_PER_REQUEST);

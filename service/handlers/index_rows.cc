@@ -25,6 +25,12 @@ std::optional<Entry> EntryOf(const model::LocalIndex& index,
   return index.EntryOf(item->bytes, item->size, buffer);
 }
 
+int64_t Growth(const std::optional<Entry>& before,
+               const std::optional<Entry>& after) {
+  return static_cast<int64_t>(after.has_value() ? after->size : 0) -
+         static_cast<int64_t>(before.has_value() ? before->size : 0);
+}
+
 model::KeyValue SortOf(const cluster::Table& table, const ItemImage& item) {
   const auto value = model::ItemView(item.bytes).Find(table.key.sort->name);
   CHECK(value.has_value());
@@ -184,7 +190,8 @@ absl::Status CheckIndexKeys(const cluster::Table& table, absl::string_view item,
 void WriteIndexRows(const cluster::Table& table, absl::string_view row_key,
                     const std::optional<ItemImage>& before,
                     const std::optional<ItemImage>& after,
-                    storage::WriteContext& context, UnitsByArm* units) {
+                    storage::WriteContext& context, UnitsByArm* units,
+                    int64_t* growth) {
   if (table.local_indexes.empty()) return;
   if (!before.has_value() && !after.has_value()) return;
   const model::KeyValue sort =
@@ -193,10 +200,25 @@ void WriteIndexRows(const cluster::Table& table, absl::string_view row_key,
   for (size_t i = 0; i < table.local_indexes.size(); ++i) {
     const model::LocalIndex& index = table.local_indexes[i];
     IndexWriter writer(table.KeyspaceOfLocalIndex(i), row_key, sort, context);
-    const double taken = writer.Write(EntryOf(index, before, &old_buffer),
-                                      EntryOf(index, after, &new_buffer));
+    const std::optional<Entry> old_entry = EntryOf(index, before, &old_buffer);
+    const std::optional<Entry> new_entry = EntryOf(index, after, &new_buffer);
+    const double taken = writer.Write(old_entry, new_entry);
     if (taken > 0) units->local_indexes[index.name()] += taken;
+    *growth += Growth(old_entry, new_entry);
   }
+}
+
+int64_t CollectionGrowth(const cluster::Table& table,
+                         const std::optional<ItemImage>& before,
+                         const std::optional<ItemImage>& after) {
+  int64_t growth = static_cast<int64_t>(after.has_value() ? after->size : 0) -
+                   static_cast<int64_t>(before.has_value() ? before->size : 0);
+  std::string old_buffer, new_buffer;
+  for (const model::LocalIndex& index : table.local_indexes) {
+    growth += Growth(EntryOf(index, before, &old_buffer),
+                     EntryOf(index, after, &new_buffer));
+  }
+  return growth;
 }
 
 void AddGlobalIndexUnits(const cluster::Table& table,

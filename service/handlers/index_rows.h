@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 
 #include "absl/status/status.h"
@@ -34,12 +35,19 @@ struct ItemImage {
 
 // Brings the entries from those of `before` to those of `after`; nullopt: there
 // is no item. An entry that stays as it is is not written. Adds what it took to
-// `units`. REQUIRES: `row_key` is the item's, CheckIndexKeys took `after`, and
+// `units`, and by how much their sizes grew to `growth`. REQUIRES: `row_key` is the item's, CheckIndexKeys took `after`, and
 // the item's own row has been written.
 void WriteIndexRows(const cluster::Table& table, absl::string_view row_key,
                     const std::optional<ItemImage>& before,
                     const std::optional<ItemImage>& after,
-                    storage::WriteContext& context, UnitsByArm* units);
+                    storage::WriteContext& context, UnitsByArm* units,
+                    int64_t* growth);
+
+// By how much an item collection grows: by the item and its entries in local
+// indexes.
+int64_t CollectionGrowth(const cluster::Table& table,
+                         const std::optional<ItemImage>& before,
+                         const std::optional<ItemImage>& after);
 
 // Adds what the entries of global indexes will take to follow. For reports: it
 // looks at every index, which a write has no need to.

@@ -10,6 +10,7 @@
 #include "model/expression/condition.h"
 #include "model/expression/projection.h"
 #include "pallet/wire/v1/error_details.pb.h"
+#include "service/handlers/collection_size.h"
 #include "service/handlers/index_rows.h"
 #include "service/operation.h"
 #include "service/wire.h"
@@ -31,6 +32,20 @@ absl::StatusOr<std::optional<model::CanonicalItem>> Updated(
   return model::expression::ApplyNothing(old, key);
 }
 
+absl::Status CheckRoom(const cluster::Table& table,
+                       storage::PartitionId partition, const ItemChange& change,
+                       const ItemDecision& decision,
+                       storage::WriteContext& context) {
+  const model::CanonicalItem* const item = decision.ItemOf(change);
+  if (item == nullptr || !table.keeps_collection_sizes) return absl::OkStatus();
+  std::optional<ItemImage> before;
+  if (decision.old.has_value()) {
+    before = {decision.old->item, decision.old->item_size};
+  }
+  return CheckCollectionRoom(table, partition, change.row_key, before,
+                             ItemImage{item->bytes, item->size}, context);
+}
+
 std::optional<std::string> Whole(absl::string_view item) {
   if (item.empty()) return std::nullopt;
   return std::string(item);
@@ -49,6 +64,7 @@ std::optional<std::string> Touched(const ItemUpdate& update,
 }  // namespace
 
 absl::StatusOr<ItemDecision> DecideItem(const cluster::Table& table,
+                                        storage::PartitionId partition,
                                         const ItemChange& change,
                                         storage::WriteContext& context) {
   ItemDecision decision;
@@ -61,16 +77,18 @@ absl::StatusOr<ItemDecision> DecideItem(const cluster::Table& table,
     decision.condition_holds = false;
     return decision;
   }
-  if (change.update == nullptr) return decision;
-  ASSIGN_OR_RETURN(
-      decision.updated,
-      Updated(*change.update, decision.old.has_value()
-                                  ? std::optional(ItemView(old_item))
-                                  : std::nullopt));
-  if (decision.updated.has_value()) {
-    RETURN_IF_ERROR(CheckIndexKeys(table, decision.updated->bytes,
-                                   model::IndexKeyUse::kUpdate));
+  if (change.update != nullptr) {
+    ASSIGN_OR_RETURN(
+        decision.updated,
+        Updated(*change.update, decision.old.has_value()
+                                    ? std::optional(ItemView(old_item))
+                                    : std::nullopt));
+    if (decision.updated.has_value()) {
+      RETURN_IF_ERROR(CheckIndexKeys(table, decision.updated->bytes,
+                                     model::IndexKeyUse::kUpdate));
+    }
   }
+  RETURN_IF_ERROR(CheckRoom(table, partition, change, decision, context));
   return decision;
 }
 

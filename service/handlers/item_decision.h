@@ -63,8 +63,10 @@ struct ItemDecision {
   }
 };
 
-// An error if the update cannot be done, or makes an item that may not be.
+// An error if the update cannot be done, or makes an item that may not be,
+// or for which its collection has no room.
 absl::StatusOr<ItemDecision> DecideItem(const cluster::Table& table,
+                                        storage::PartitionId partition,
                                         const ItemChange& change,
                                         storage::WriteContext& context);
 

@@ -3,7 +3,9 @@
 
 #include <cstdint>
 
+#include "base/status_macros.h"
 #include "gsi/change_writer.h"
+#include "service/handlers/collection_size.h"
 
 namespace pallet::service {
 namespace {
@@ -22,10 +24,11 @@ bool IsChange(const ItemTransition& transition) {
 
 }  // namespace
 
-UnitsByArm WriteItem(const cluster::Table& table,
-                     storage::PartitionId partition,
-                     const ItemTransition& transition, Clock* clock,
-                     storage::WriteContext& context) {
+absl::StatusOr<UnitsByArm> WriteItem(const cluster::Table& table,
+                                     storage::PartitionId partition,
+                                     const ItemTransition& transition,
+                                     Clock* clock,
+                                     storage::WriteContext& context) {
   const auto& [row_key, before, after, reports_units] = transition;
   if (IsFollowed(table, context) && IsChange(transition)) {
     gsi::RecordChange(partition, context.change_seq(), clock->Now(), row_key,
@@ -40,7 +43,10 @@ UnitsByArm WriteItem(const cluster::Table& table,
   UnitsByArm units;
   units.table = WriteUnits(before.has_value() ? before->size : 0,
                            after.has_value() ? after->size : 0);
-  WriteIndexRows(table, row_key, before, after, context, &units);
+  int64_t growth = static_cast<int64_t>(after.has_value() ? after->size : 0) -
+                   static_cast<int64_t>(before.has_value() ? before->size : 0);
+  WriteIndexRows(table, row_key, before, after, context, &units, &growth);
+  RETURN_IF_ERROR(AddToCollection(table, partition, row_key, growth, context));
   if (reports_units || table.meters_global_indexes) {
     AddGlobalIndexUnits(table, before, after, &units);
   }

@@ -2,12 +2,14 @@
 //
 // WriteItem: all that follows when an item becomes another one, in the decision
 // that writes it and so in one log record: its row, the rows of local indexes,
+// the size of its item collection,
 // and the change for those who follow the table. Who may do so, and what the item
 // becomes, is for others to say: item_write.h, transactions, expiry.
 #pragma once
 
 #include <optional>
 
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "base/clock.h"
 #include "cluster/partition_map.h"
@@ -26,11 +28,12 @@ struct ItemTransition {
 };
 
 // Returns the units that it takes. An item that stays what it is leaves no
-// change. On the store's thread.
+// change. An error means that the write must fail. On the store's thread.
 // REQUIRES: `table` is as `partition` has it by now.
-UnitsByArm WriteItem(const cluster::Table& table,
-                     storage::PartitionId partition,
-                     const ItemTransition& transition, Clock* clock,
-                     storage::WriteContext& context);
+absl::StatusOr<UnitsByArm> WriteItem(const cluster::Table& table,
+                                     storage::PartitionId partition,
+                                     const ItemTransition& transition,
+                                     Clock* clock,
+                                     storage::WriteContext& context);
 
 }  // namespace pallet::service

@@ -20,7 +20,7 @@ absl::StatusOr<ItemOutcome> Apply(const cluster::Table& table,
                                   storage::WriteContext& context) {
   ItemOutcome outcome;
   ASSIGN_OR_RETURN(const ItemDecision decision,
-                   DecideItem(table, change, context));
+                   DecideItem(table, partition, change, context));
   const std::optional<storage::RowView>& old = decision.old;
   absl::string_view old_item;
   if (old.has_value()) {
@@ -41,7 +41,8 @@ absl::StatusOr<ItemOutcome> Apply(const cluster::Table& table,
     outcome.new_size = item->size;
     transition.after = {item->bytes, item->size};
   }
-  outcome.units = WriteItem(table, partition, transition, clock, context);
+  ASSIGN_OR_RETURN(outcome.units,
+                   WriteItem(table, partition, transition, clock, context));
   outcome.change_seq = storage::ChangeSeq(context.change_seq().value() - 1);
   return outcome;
 }

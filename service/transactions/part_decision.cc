@@ -18,9 +18,14 @@ using storage::v1::LockRecord;
 constexpr uint32_t kFormat = 1;
 
 // The condition of what `action` found, as its own error.
-absl::Status CheckCondition(const TransactionAction& action,
+absl::Status CheckCondition(const cluster::Table& table,
+                            const TransactionAction& action,
                             const ItemDecision& decision) {
   if (decision.condition_holds) return absl::OkStatus();
+  // It is charged all the same.
+  Charge(table, UnitKind::kWrite,
+         2 * WriteUnits(decision.old.has_value() ? decision.old->item_size : 0,
+                        0));
   return ConditionFailed(*action.change.condition, decision.old.has_value()
                                                        ? decision.old->item
                                                        : absl::string_view());
@@ -33,7 +38,7 @@ absl::StatusOr<ItemDecision> Decide(const cluster::PartitionHost& host,
                                     storage::WriteContext& context) {
   RETURN_IF_ERROR(
       CheckUnlocked(host, part.partition->id, action.change.row_key, context));
-  return DecideItem(table, action.change, context);
+  return DecideItem(table, part.partition->id, action.change, context);
 }
 
 void Refuse(const TransactionAction& action, const absl::Status& status,
@@ -86,7 +91,8 @@ absl::StatusOr<bool> DecidePart(const cluster::PartitionHost& host,
       return item.status();
     }
     const absl::Status status =
-        item.ok() ? CheckCondition(action, *item) : item.status();
+        item.ok() ? CheckCondition(*decision->table, action, *item)
+                  : item.status();
     if (!status.ok()) {
       Refuse(action, status, item.ok() ? &*item : nullptr, refusals);
       decision->refusal.Update(status);
@@ -117,9 +123,10 @@ std::vector<ItemOutcome> OutcomesOf(const TransactionPart& part,
   return outcomes;
 }
 
-void WritePart(const TransactionPart& part, const PartDecision& decision,
-               Clock* clock, storage::WriteContext& context,
-               std::vector<ItemOutcome>* outcomes) {
+absl::Status WritePart(const TransactionPart& part,
+                       const PartDecision& decision, Clock* clock,
+                       storage::WriteContext& context,
+                       std::vector<ItemOutcome>* outcomes) {
   for (size_t i = 0; i < part.actions.size(); ++i) {
     const TransactionAction& action = part.actions[i];
     if (action.only_checks) continue;
@@ -133,10 +140,12 @@ void WritePart(const TransactionPart& part, const PartDecision& decision,
       transition.after = {after->bytes, after->size};
     }
     ItemOutcome& outcome = (*outcomes)[i];
-    outcome.units = WriteItem(*decision.table, part.partition->id, transition,
-                              clock, context);
+    ASSIGN_OR_RETURN(outcome.units,
+                     WriteItem(*decision.table, part.partition->id, transition,
+                               clock, context));
     outcome.change_seq = storage::ChangeSeq(context.change_seq().value() - 1);
   }
+  return absl::OkStatus();
 }
 
 void LockPart(const TransactionPart& part, const PartDecision& decision,
@@ -182,7 +191,8 @@ absl::StatusOr<std::vector<UnitsByArm>> ApplyLocks(
       if (lock->kind() == storage::v1::LOCK_KIND_PUT) {
         transition.after = {lock->item(), lock->item_size()};
       }
-      each = WriteItem(*now, partition, transition, host.clock(), context);
+      ASSIGN_OR_RETURN(
+          each, WriteItem(*now, partition, transition, host.clock(), context));
     }
     context.DeleteSideRow(storage::LockKey(partition, row_key));
   }

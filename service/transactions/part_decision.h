@@ -43,9 +43,10 @@ std::vector<ItemOutcome> OutcomesOf(const TransactionPart& part,
                                     const PartDecision& decision);
 
 // Writes all of it and adds the units to the outcomes.
-void WritePart(const TransactionPart& part, const PartDecision& decision,
-               Clock* clock, storage::WriteContext& context,
-               std::vector<ItemOutcome>* outcomes);
+absl::Status WritePart(const TransactionPart& part,
+                       const PartDecision& decision, Clock* clock,
+                       storage::WriteContext& context,
+                       std::vector<ItemOutcome>* outcomes);
 
 // Locks all rows, with what they are to become.
 void LockPart(const TransactionPart& part, const PartDecision& decision,

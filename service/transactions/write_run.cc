@@ -187,7 +187,7 @@ absl::Status WriteRun::DecideAlone(storage::WriteContext& context) {
     return WhyNot();
   }
   std::vector<ItemOutcome> outcomes = OutcomesOf(part, decision);
-  WritePart(part, decision, clock, context, &outcomes);
+  RETURN_IF_ERROR(WritePart(part, decision, clock, context, &outcomes));
   for (size_t i = 0; i < outcomes.size(); ++i) {
     outcomes_[part.actions[i].position] = std::move(outcomes[i]);
   }

@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -21,13 +22,17 @@
 #include "base/check.h"
 #include "base/executor.h"
 #include "base/random.h"
+#include "base/status_macros.h"
 #include "cluster/partition_host.h"
 #include "google/protobuf/message.h"
 #include "gtest/gtest.h"
 #include "pallet/v1/item_service.pb.h"
 #include "pallet/v1/table_service.pb.h"
+#include "service/handlers/collection_size.h"
 #include "service/handlers/handlers.h"
 #include "service/operation.h"
+#include "storage/key_codec.h"
+#include "storage/store.h"
 #include "tests/testing/seed.h"
 #include "tests/testing/temporary_directory.h"
 
@@ -399,10 +404,53 @@ class LocalIndexPropertyTest : public ::testing::Test {
       }
       ASSERT_EQ(table.local_secondary_indexes(i).item_count(), entries) << i;
     }
+    if (!model_.empty()) CheckCollections();
     for (uint32_t i = 0; i < host_->store_count(); ++i) {
       const absl::Status sound = host_->store(cluster::StoreId(i)).Verify();
       ASSERT_TRUE(sound.ok()) << sound;
     }
+  }
+
+  // What the partitions say of the sizes of collections is what their rows have.
+  void CheckCollections() {
+    std::set<std::string> partition_keys;
+    for (const auto& [key, place] : model_) partition_keys.insert(key.first);
+    const cluster::TablePtr table = host_->FindTable("places");
+    uint64_t all = 0;
+    for (const std::string& pk : partition_keys) {
+      const model::KeyValue value = {model::ScalarType::kString, pk};
+      const uint64_t hash = storage::PlacementHash(value, host_->hash_seed());
+      const auto& partition = table->PartitionOf(hash);
+      const absl::Status read =
+          host_->store(partition.store)
+              .Read([&](storage::ReadTransaction& rows) -> absl::Status {
+                uint64_t bytes = 0;
+                std::string prefix;
+                for (uint32_t i = 0; i <= table->local_indexes.size(); ++i) {
+                  prefix = storage::CollectionPrefix(
+                      storage::KeyspaceId(table->keyspace.value() + i), value,
+                      host_->hash_seed());
+                  const auto cursor =
+                      rows.Cursor(prefix, storage::PrefixEnd(prefix));
+                  RETURN_IF_ERROR(cursor->SeekAtOrAfter(prefix));
+                  while (cursor->Valid()) {
+                    bytes += cursor->row().item_size;
+                    RETURN_IF_ERROR(cursor->Next());
+                  }
+                }
+                ASSIGN_OR_RETURN(const std::optional<uint64_t> kept,
+                                 CollectionBytes(*table, partition.id,
+                                                 storage::CollectionPrefix(
+                                                     table->keyspace, value,
+                                                     host_->hash_seed()),
+                                                 rows));
+                EXPECT_EQ(kept, bytes) << pk;
+                all += bytes;
+                return absl::OkStatus();
+              });
+      ASSERT_TRUE(read.ok()) << read;
+    }
+    EXPECT_GT(all, 0u);
   }
 
   testing::TemporaryDirectory directory_;

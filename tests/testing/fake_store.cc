@@ -126,8 +126,9 @@ class Writer final : public storage::WriteContext {
 
   absl::StatusOr<std::optional<RowView>> Get(
       absl::string_view row_key) override {
-    const auto effect = effects_.find(std::string(row_key));
-    if (effect != effects_.end()) {
+    for (const auto* effects : {&effects_, &side_rows_}) {
+      const auto effect = effects->find(std::string(row_key));
+      if (effect == effects->end()) continue;
       if (!effect->second.has_value()) return std::nullopt;
       return ViewOf(*effect->second);
     }

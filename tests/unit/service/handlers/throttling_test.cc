@@ -100,6 +100,22 @@ TEST_F(ThrottlingTest, ReadsOfGlobalIndexesAreNotThoseOfTheTable) {
   EXPECT_EQ(Call("Scan", kScan), "");
 }
 
+TEST_F(ThrottlingTest, TransactionsAreChargedForConditionsThatFail) {
+  ASSERT_EQ(PutInto("slow", "a", 2900), "");  // 3 units of 3
+  clock_.Advance(absl::Seconds(1));
+  EXPECT_THAT(
+      Call("TransactWriteItems",
+           absl::StrCat("transact_items { condition_check { table_name: "
+                        "'slow' key {",
+                        Plain("a"),
+                        "} condition_expression: "
+                        "'attribute_not_exists(pk)' } }")),
+      HasSubstr("[ConditionalCheckFailed]"));  // 6 units
+  EXPECT_EQ(PutInto("slow", "b"), kOnDemand);
+  clock_.Advance(absl::Milliseconds(1001));
+  EXPECT_EQ(PutInto("slow", "b"), "");
+}
+
 TEST_F(ThrottlingTest, WritesThatWaitedMayBurst) {
   clock_.Advance(absl::Minutes(10));
   for (int i = 0; i < 900; ++i) ASSERT_EQ(PutInto("slow", "a"), "") << i;
