@@ -127,13 +127,16 @@ void ReadAhead::EnterLeaf(uintptr_t leaf, absl::string_view key,
   if (direction != direction_) {
     direction_ = direction;
     leaves_ = asked_ = 0;
+    ended_ = false;
   }
   if (++leaves_ <= kLeavesBefore) return;
   AskForLongValues(leaf);
   if (asked_ > 0) --asked_;
-  if (asked_ > window_ / 2) return;
-  std::vector<uint64_t> pages = LeavesAfter(key, direction, asked_ + window_);
+  if (ended_ || asked_ > window_ / 2) return;
+  const size_t wanted = asked_ + window_;
+  std::vector<uint64_t> pages = LeavesAfter(key, direction, wanted);
   const size_t known = pages.size();
+  ended_ = known < wanted;
   pages.erase(pages.begin(),
               pages.begin() + static_cast<ptrdiff_t>(std::min(asked_, known)));
   AskFor(std::move(pages));

@@ -80,6 +80,7 @@ class ReadAhead {
   uint64_t leaves_ = 0;  // it came through, in that direction
   size_t window_ = 4;    // how many to ask for at once
   size_t asked_ = 0;     // leaves ahead of it that were asked for
+  bool ended_ = false;   // there are no further ones to ask for
   bool cold_ = false;    // the last pages it looked for were not all there
 };
 
