@@ -144,6 +144,18 @@ constexpr MessageRow kBuilt[] = {
      "key update_expression table_name condition_expression "
      "expression_attribute_names expression_attribute_values "
      "return_values_on_condition_check_failure"},
+    {"ExecuteStatementRequest",
+     "statement parameters consistent_read next_token "
+     "return_consumed_capacity limit "
+     "return_values_on_condition_check_failure"},
+    {"BatchExecuteStatementRequest", "statements return_consumed_capacity"},
+    {"BatchStatementRequest",
+     "statement parameters consistent_read "
+     "return_values_on_condition_check_failure"},
+    {"ExecuteTransactionRequest",
+     "transact_statements client_request_token return_consumed_capacity"},
+    {"ParameterizedStatement",
+     "statement parameters return_values_on_condition_check_failure"},
     {"WriteRequestList", "requests"},
     {"WriteRequest", "put_request delete_request"},
     {"PutRequest", "item"},

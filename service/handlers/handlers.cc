@@ -28,6 +28,11 @@ void RegisterHandlers(const HandlerOptions& options,
   RegisterUpdateIndexPropagation(options, registry);
   RegisterUpdateItem(options, registry);
   RegisterUpdateTable(options, registry);
+  RegisterBatchExecuteStatement(options, registry);
+  RegisterExecuteStatement(options, registry);
+  if (options.transactions != nullptr) {
+    RegisterExecuteTransaction(options, registry);
+  }
 }
 
 absl::StatusOr<cluster::TablePtr> KeepIndexes(const HandlerOptions& options,

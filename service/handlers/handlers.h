@@ -57,6 +57,10 @@ void RegisterDeleteTable(const HandlerOptions&, OperationRegistry*);
 void RegisterDescribeEndpoints(const HandlerOptions&, OperationRegistry*);
 void RegisterDescribeLimits(const HandlerOptions&, OperationRegistry*);
 void RegisterDescribeTable(const HandlerOptions&, OperationRegistry*);
+// They run the operations that are registered already.
+void RegisterBatchExecuteStatement(const HandlerOptions&, OperationRegistry*);
+void RegisterExecuteStatement(const HandlerOptions&, OperationRegistry*);
+void RegisterExecuteTransaction(const HandlerOptions&, OperationRegistry*);
 void RegisterGetItem(const HandlerOptions&, OperationRegistry*);
 void RegisterListTables(const HandlerOptions&, OperationRegistry*);
 void RegisterPutItem(const HandlerOptions&, OperationRegistry*);

@@ -9,6 +9,7 @@
 #include "service/handlers/handler.h"
 #include "service/handlers/handlers.h"
 #include "service/handlers/item_pages.h"
+#include "service/handlers/read_plans.h"
 #include "service/router.h"
 #include "service/validation.h"
 #include "service/wire.h"
@@ -116,8 +117,12 @@ absl::StatusOr<std::string> StartOf(const Router& router,
   return storage::RowKey(table.keyspace, start, router.hash_seed());
 }
 
-absl::StatusOr<ItemPages> Plan(const Router& router, ExpressionCache& cache,
-                               const wire::QueryRequest& request) {
+}  // namespace
+
+absl::StatusOr<ItemPages> PlanQuery(const Router& router,
+                                    ExpressionCache& cache,
+                                    const wire::QueryRequest& request,
+                                    KeyFilter key_filter) {
   ASSIGN_OR_RETURN(const std::string name,
                    TableOfItemRequest(PALLET_OPTIONAL(request, table_name)));
   RETURN_IF_ERROR(CheckConstraints(request));
@@ -139,7 +144,9 @@ absl::StatusOr<ItemPages> Plan(const Router& router, ExpressionCache& cache,
   ASSIGN_OR_RETURN(const model::KeyCondition condition,
                    language.key_condition->Bind(source.key()));
   RETURN_IF_ERROR(language.CheckAgainst(*pages.table));
-  RETURN_IF_ERROR(CheckQueryFilter(language, source.key()));
+  if (key_filter == KeyFilter::kRefused) {
+    RETURN_IF_ERROR(CheckQueryFilter(language, source.key()));
+  }
   pages.walk =
       WalkOf(router, source, condition,
              !request.has_scan_index_forward() || request.scan_index_forward());
@@ -151,16 +158,20 @@ absl::StatusOr<ItemPages> Plan(const Router& router, ExpressionCache& cache,
   return pages;
 }
 
+namespace {
+
 absl::StatusOr<std::string> Query(const Router& router, ExpressionCache& cache,
                                   const wire::QueryRequest& request) {
-  ASSIGN_OR_RETURN(const ItemPages pages, Plan(router, cache, request));
+  ASSIGN_OR_RETURN(const ItemPages pages,
+                   PlanQuery(router, cache, request, KeyFilter::kRefused));
   return OnePage(pages);
 }
 
 absl::StatusOr<std::unique_ptr<PageSource>> StreamQuery(
     const Router& router, ExpressionCache& cache,
     const wire::StreamQueryRequest& request, const CallContext& context) {
-  ASSIGN_OR_RETURN(ItemPages pages, Plan(router, cache, request.query()));
+  ASSIGN_OR_RETURN(ItemPages pages, PlanQuery(router, cache, request.query(),
+                                              KeyFilter::kRefused));
   return StreamPages(std::move(pages), PALLET_OPTIONAL(request, resume_token),
                      context);
 }

@@ -13,6 +13,7 @@
 #include "service/handlers/handler.h"
 #include "service/handlers/handlers.h"
 #include "service/handlers/item_pages.h"
+#include "service/handlers/read_plans.h"
 #include "service/router.h"
 #include "service/validation.h"
 #include "service/wire.h"
@@ -124,8 +125,10 @@ absl::StatusOr<std::string> StartOf(const Router& router,
   return row_key;
 }
 
-absl::StatusOr<ItemPages> Plan(const Router& router, ExpressionCache& cache,
-                               const wire::ScanRequest& request) {
+}  // namespace
+
+absl::StatusOr<ItemPages> PlanScan(const Router& router, ExpressionCache& cache,
+                                   const wire::ScanRequest& request) {
   ASSIGN_OR_RETURN(const std::string name,
                    TableOfItemRequest(PALLET_OPTIONAL(request, table_name)));
   RETURN_IF_ERROR(CheckConstraints(request));
@@ -158,16 +161,18 @@ absl::StatusOr<ItemPages> Plan(const Router& router, ExpressionCache& cache,
   return pages;
 }
 
+namespace {
+
 absl::StatusOr<std::string> Scan(const Router& router, ExpressionCache& cache,
                                  const wire::ScanRequest& request) {
-  ASSIGN_OR_RETURN(const ItemPages pages, Plan(router, cache, request));
+  ASSIGN_OR_RETURN(const ItemPages pages, PlanScan(router, cache, request));
   return OnePage(pages);
 }
 
 absl::StatusOr<std::unique_ptr<PageSource>> StreamScan(
     const Router& router, ExpressionCache& cache,
     const wire::StreamScanRequest& request, const CallContext& context) {
-  ASSIGN_OR_RETURN(ItemPages pages, Plan(router, cache, request.scan()));
+  ASSIGN_OR_RETURN(ItemPages pages, PlanScan(router, cache, request.scan()));
   return StreamPages(std::move(pages), PALLET_OPTIONAL(request, resume_token),
                      context);
 }

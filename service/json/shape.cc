@@ -74,6 +74,7 @@ constexpr AbsentRow kAbsent[] = {
     {"BatchWriteItemResponse.unprocessed_items", Absent::kShown},
     {"DescribeEndpointsResponse.endpoints", Absent::kShown},
     {"ExecuteStatementResponse.items", Absent::kShown},
+    {"ExecuteTransactionResponse.responses", Absent::kShown},
     {"GetRecordsResponse.records", Absent::kShown},
     {"GlobalSecondaryIndexDescription.backfilling", Absent::kLeft},
     {"ListStreamsResponse.streams", Absent::kShown},

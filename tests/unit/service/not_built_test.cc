@@ -118,6 +118,9 @@ std::vector<const Descriptor*> BuiltRequests() {
           wire::v1::TransactGetItemsRequest::descriptor(),
           wire::v1::TransactWriteItemsRequest::descriptor(),
           wire::v1::UpdateItemRequest::descriptor(),
+          wire::v1::ExecuteStatementRequest::descriptor(),
+          wire::v1::BatchExecuteStatementRequest::descriptor(),
+          wire::v1::ExecuteTransactionRequest::descriptor(),
           wire::v1::StreamQueryRequest::descriptor(),
           wire::v1::StreamScanRequest::descriptor()};
 }

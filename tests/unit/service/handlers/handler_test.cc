@@ -25,11 +25,12 @@ std::string Encoded() {
 TEST_F(HandlerTest, TheseOperationsAreBuilt) {
   EXPECT_THAT(
       registry_.Names(),
-      ElementsAre("BatchGetItem", "BatchWriteItem", "CreateTable", "DeleteItem",
-                  "DeleteTable", "DescribeEndpoints", "DescribeLimits",
-                  "DescribeTable", "GetItem", "ListTables",
-                  "ListTagsOfResource", "PutItem", "Query", "Scan",
-                  "StreamQuery", "StreamScan", "TagResource",
+      ElementsAre("BatchExecuteStatement", "BatchGetItem", "BatchWriteItem",
+                  "CreateTable", "DeleteItem", "DeleteTable",
+                  "DescribeEndpoints", "DescribeLimits", "DescribeTable",
+                  "ExecuteStatement", "ExecuteTransaction", "GetItem",
+                  "ListTables", "ListTagsOfResource", "PutItem", "Query",
+                  "Scan", "StreamQuery", "StreamScan", "TagResource",
                   "TransactGetItems", "TransactWriteItems", "UntagResource",
                   "UpdateIndexPropagation", "UpdateItem", "UpdateTable"));
 }
