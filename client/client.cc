@@ -142,6 +142,39 @@ void Client::TransactGetAsync(const TransactGetRequest& request,
   connection_->Call(request, options, std::move(done));
 }
 
+absl::StatusOr<ExecuteStatementResponse> Client::ExecuteStatement(
+    const ExecuteStatementRequest& request, const CallOptions& options) {
+  return Wait(*connection_, request, options);
+}
+
+void Client::ExecuteStatementAsync(const ExecuteStatementRequest& request,
+                                   Callback<ExecuteStatementResponse> done,
+                                   const CallOptions& options) {
+  connection_->Call(request, options, std::move(done));
+}
+
+absl::StatusOr<BatchExecuteResponse> Client::BatchExecute(
+    const BatchExecuteRequest& request, const CallOptions& options) {
+  return Wait(*connection_, request, options);
+}
+
+void Client::BatchExecuteAsync(const BatchExecuteRequest& request,
+                               Callback<BatchExecuteResponse> done,
+                               const CallOptions& options) {
+  connection_->Call(request, options, std::move(done));
+}
+
+absl::StatusOr<ExecuteTransactionResponse> Client::ExecuteTransaction(
+    const ExecuteTransactionRequest& request, const CallOptions& options) {
+  return Wait(*connection_, request, options);
+}
+
+void Client::ExecuteTransactionAsync(const ExecuteTransactionRequest& request,
+                                     Callback<ExecuteTransactionResponse> done,
+                                     const CallOptions& options) {
+  connection_->Call(request, options, std::move(done));
+}
+
 absl::StatusOr<TableDescription> Client::CreateTable(
     const CreateTableRequest& request, const CallOptions& options) {
   return Wait(*connection_, request, options);

@@ -108,6 +108,25 @@ class Client {
                         Callback<TransactGetResponse> done,
                         const CallOptions& options = {});
 
+  absl::StatusOr<ExecuteStatementResponse> ExecuteStatement(
+      const ExecuteStatementRequest& request, const CallOptions& options = {});
+  void ExecuteStatementAsync(const ExecuteStatementRequest& request,
+                             Callback<ExecuteStatementResponse> done,
+                             const CallOptions& options = {});
+
+  absl::StatusOr<BatchExecuteResponse> BatchExecute(
+      const BatchExecuteRequest& request, const CallOptions& options = {});
+  void BatchExecuteAsync(const BatchExecuteRequest& request,
+                         Callback<BatchExecuteResponse> done,
+                         const CallOptions& options = {});
+
+  absl::StatusOr<ExecuteTransactionResponse> ExecuteTransaction(
+      const ExecuteTransactionRequest& request,
+      const CallOptions& options = {});
+  void ExecuteTransactionAsync(const ExecuteTransactionRequest& request,
+                               Callback<ExecuteTransactionResponse> done,
+                               const CallOptions& options = {});
+
   absl::StatusOr<TableDescription> CreateTable(
       const CreateTableRequest& request, const CallOptions& options = {});
   void CreateTableAsync(const CreateTableRequest& request,

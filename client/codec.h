@@ -18,9 +18,9 @@ namespace pallet::internal {
 // The rpc that takes `Request`.
 template <typename Request>
 const Method& MethodOf();
-// The same with a token, which makes it safe to repeat.
+// The same where it is safe to repeat: with a token, or as a read.
 template <typename Request>
-const Method& MethodWithTokenOf();
+const Method& MethodToRepeatOf();
 extern const Method kStreamQuery;
 extern const Method kStreamScan;
 
@@ -34,6 +34,9 @@ std::string Encode(const BatchGetRequest& request);
 std::string Encode(const BatchWriteRequest& request);
 std::string Encode(const TransactWriteRequest& request);
 std::string Encode(const TransactGetRequest& request);
+std::string Encode(const ExecuteStatementRequest& request);
+std::string Encode(const BatchExecuteRequest& request);
+std::string Encode(const ExecuteTransactionRequest& request);
 std::string Encode(const CreateTableRequest& request);
 std::string Encode(const DescribeTableRequest& request);
 std::string Encode(const UpdateTableRequest& request);
@@ -55,11 +58,18 @@ std::string EncodeStream(const ScanRequest& request,
 template <typename Request>
 absl::StatusOr<ResponseOf<Request>> Decode(absl::string_view encoded);
 
+// Whether all its statements are SELECTs.
+bool IsRead(const ExecuteStatementRequest& request);
+bool IsRead(const BatchExecuteRequest& request);
+
 // How the request travels.
 template <typename Request>
 const Method& MethodFor(const Request& request) {
+  if constexpr (requires { IsRead(request); }) {
+    if (IsRead(request)) return MethodToRepeatOf<Request>();
+  }
   if constexpr (requires { request.token; }) {
-    if (!request.token.empty()) return MethodWithTokenOf<Request>();
+    if (!request.token.empty()) return MethodToRepeatOf<Request>();
   }
   return MethodOf<Request>();
 }

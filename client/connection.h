@@ -77,6 +77,15 @@ class Connection {
   virtual void Call(const TransactGetRequest& request,
                     const CallOptions& options,
                     Callback<TransactGetResponse> done) = 0;
+  virtual void Call(const ExecuteStatementRequest& request,
+                    const CallOptions& options,
+                    Callback<ExecuteStatementResponse> done) = 0;
+  virtual void Call(const BatchExecuteRequest& request,
+                    const CallOptions& options,
+                    Callback<BatchExecuteResponse> done) = 0;
+  virtual void Call(const ExecuteTransactionRequest& request,
+                    const CallOptions& options,
+                    Callback<ExecuteTransactionResponse> done) = 0;
   virtual void Call(const CreateTableRequest& request,
                     const CallOptions& options,
                     Callback<TableDescription> done) = 0;

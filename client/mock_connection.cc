@@ -75,6 +75,24 @@ void MockConnection::Call(const TransactGetRequest& request, const CallOptions&,
   Answer("TransactGet", request, std::move(done));
 }
 
+void MockConnection::Call(const ExecuteStatementRequest& request,
+                          const CallOptions&,
+                          Callback<ExecuteStatementResponse> done) {
+  Answer("ExecuteStatement", request, std::move(done));
+}
+
+void MockConnection::Call(const BatchExecuteRequest& request,
+                          const CallOptions&,
+                          Callback<BatchExecuteResponse> done) {
+  Answer("BatchExecute", request, std::move(done));
+}
+
+void MockConnection::Call(const ExecuteTransactionRequest& request,
+                          const CallOptions&,
+                          Callback<ExecuteTransactionResponse> done) {
+  Answer("ExecuteTransaction", request, std::move(done));
+}
+
 void MockConnection::Call(const CreateTableRequest& request, const CallOptions&,
                           Callback<TableDescription> done) {
   Answer("CreateTable", request, std::move(done));

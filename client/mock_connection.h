@@ -72,6 +72,13 @@ class MockConnection : public Connection,
             Callback<TransactWriteResponse> done) override;
   void Call(const TransactGetRequest& request, const CallOptions& options,
             Callback<TransactGetResponse> done) override;
+  void Call(const ExecuteStatementRequest& request, const CallOptions& options,
+            Callback<ExecuteStatementResponse> done) override;
+  void Call(const BatchExecuteRequest& request, const CallOptions& options,
+            Callback<BatchExecuteResponse> done) override;
+  void Call(const ExecuteTransactionRequest& request,
+            const CallOptions& options,
+            Callback<ExecuteTransactionResponse> done) override;
   void Call(const CreateTableRequest& request, const CallOptions& options,
             Callback<TableDescription> done) override;
   void Call(const DescribeTableRequest& request, const CallOptions& options,
@@ -114,11 +121,12 @@ class MockConnection : public Connection,
              Slot<DeleteItemRequest>, Slot<UpdateItemRequest>,
              Slot<QueryRequest>, Slot<ScanRequest>, Slot<BatchGetRequest>,
              Slot<BatchWriteRequest>, Slot<TransactWriteRequest>,
-             Slot<TransactGetRequest>, Slot<CreateTableRequest>,
-             Slot<DescribeTableRequest>, Slot<UpdateTableRequest>,
-             Slot<UpdateIndexPropagationRequest>, Slot<DeleteTableRequest>,
-             Slot<ListTablesRequest>, Slot<TagRequest>, Slot<UntagRequest>,
-             Slot<ListTagsRequest>>
+             Slot<TransactGetRequest>, Slot<ExecuteStatementRequest>,
+             Slot<BatchExecuteRequest>, Slot<ExecuteTransactionRequest>,
+             Slot<CreateTableRequest>, Slot<DescribeTableRequest>,
+             Slot<UpdateTableRequest>, Slot<UpdateIndexPropagationRequest>,
+             Slot<DeleteTableRequest>, Slot<ListTablesRequest>,
+             Slot<TagRequest>, Slot<UntagRequest>, Slot<ListTagsRequest>>
       slots_ ABSL_GUARDED_BY(mutex_);
 };
 

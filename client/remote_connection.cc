@@ -40,6 +40,8 @@ class RemoteConnection final
   PALLET_CALL(QueryRequest)
   PALLET_CALL(ScanRequest)
   PALLET_CALL(TransactGetRequest)
+  PALLET_CALL(ExecuteStatementRequest)
+  PALLET_CALL(BatchExecuteRequest)
   PALLET_CALL(CreateTableRequest)
   PALLET_CALL(DescribeTableRequest)
   PALLET_CALL(UpdateTableRequest)
@@ -62,12 +64,12 @@ class RemoteConnection final
 
   void Call(const TransactWriteRequest& request, const CallOptions& options,
             Callback<TransactWriteResponse> done) override {
-    if (!request.token.empty()) {
-      return Start(request, options, std::move(done));
-    }
-    TransactWriteRequest with_token = request;
-    with_token.token = absl::BytesToHexString(RealEntropy(16));
-    Start(with_token, options, std::move(done));
+    StartOnce(request, options, std::move(done));
+  }
+  void Call(const ExecuteTransactionRequest& request,
+            const CallOptions& options,
+            Callback<ExecuteTransactionResponse> done) override {
+    StartOnce(request, options, std::move(done));
   }
 
   std::unique_ptr<PageStream> Stream(const QueryRequest& request,
@@ -82,6 +84,18 @@ class RemoteConnection final
  private:
   absl::Duration TimeoutOf(const CallOptions& options) const {
     return options.timeout.value_or(default_timeout_);
+  }
+
+  // Under a token of its own, if it has none.
+  template <typename Request>
+  void StartOnce(const Request& request, const CallOptions& options,
+                 Callback<ResponseOf<Request>> done) {
+    if (!request.token.empty()) {
+      return Start(request, options, std::move(done));
+    }
+    Request with_token = request;
+    with_token.token = absl::BytesToHexString(RealEntropy(16));
+    Start(with_token, options, std::move(done));
   }
 
   template <typename Request>

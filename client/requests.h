@@ -290,6 +290,69 @@ struct CancellationReason {
   std::optional<Item> item = {};  // if asked for
 };
 
+// ---- PartiQL
+
+// One statement of DynamoDB's PartiQL:
+//
+//   client.ExecuteStatement({.statement = "SELECT * FROM cities WHERE country "
+//                                         "= ?",
+//                            .parameters = {"DE"}});
+//
+// One that begins with SELECT is repeated as reads are, others as writes.
+struct ExecuteStatementRequest {
+  std::string statement = {};
+  std::vector<Value> parameters = {};  // for the question marks, in order
+  bool consistent_read = false;
+  std::optional<int> limit = {};  // evaluated items
+  std::string page_token = {};    // a next_page_token of the same statement
+  bool return_item_on_failure = false;
+};
+
+struct ExecuteStatementResponse {
+  std::vector<Item> items = {};      // found, or returned by a write
+  std::string next_page_token = {};  // empty: this was the last page
+};
+
+// Up to 25 statements, all reads or all writes, each of one item.
+struct BatchExecuteRequest {
+  struct Statement {
+    std::string statement = {};
+    std::vector<Value> parameters = {};
+    bool consistent_read = false;
+    bool return_item_on_failure = false;
+  };
+  std::vector<Statement> statements = {};
+};
+
+struct BatchExecuteResponse {
+  struct Result {
+    // "DuplicateItem", "ConditionalCheckFailed" and others, as DynamoDB has
+    // them. Empty: the statement succeeded.
+    std::string error_code = {};
+    std::string error_message = {};
+    // What it found or returns; of a failed condition, what it failed on.
+    std::optional<Item> item = {};
+  };
+  std::vector<Result> results = {};  // in the order of the request
+};
+
+// Up to 100 statements as one transaction, all reads or all writes. Errors as of
+// TransactWriteRequest.
+struct ExecuteTransactionRequest {
+  struct Statement {
+    std::string statement = {};
+    std::vector<Value> parameters = {};
+    bool return_item_on_failure = false;  // in the reason
+  };
+  std::vector<Statement> statements = {};
+  std::string token = {};  // as TransactWriteRequest's
+};
+
+struct ExecuteTransactionResponse {
+  // Of reads, in their order; nullopt for what is not there.
+  std::vector<std::optional<Item>> items = {};
+};
+
 // ---- Tables
 
 enum class TableState { kUnknown, kCreating, kUpdating, kDeleting, kActive };
@@ -465,6 +528,9 @@ template <> struct ResponseTo<BatchGetRequest> { using Type = BatchGetResponse; 
 template <> struct ResponseTo<BatchWriteRequest> { using Type = BatchWriteResponse; };
 template <> struct ResponseTo<TransactWriteRequest> { using Type = TransactWriteResponse; };
 template <> struct ResponseTo<TransactGetRequest> { using Type = TransactGetResponse; };
+template <> struct ResponseTo<ExecuteStatementRequest> { using Type = ExecuteStatementResponse; };
+template <> struct ResponseTo<BatchExecuteRequest> { using Type = BatchExecuteResponse; };
+template <> struct ResponseTo<ExecuteTransactionRequest> { using Type = ExecuteTransactionResponse; };
 template <> struct ResponseTo<CreateTableRequest> { using Type = TableDescription; };
 template <> struct ResponseTo<DescribeTableRequest> { using Type = TableDescription; };
 template <> struct ResponseTo<UpdateTableRequest> { using Type = TableDescription; };

@@ -318,15 +318,21 @@ std::string EncodeTableName(const std::string& table) {
   }
 #define PALLET_METHOD(Request, rpc, repeat, pipeline_field) \
   PALLET_METHOD_AS(MethodOf, Request, rpc, repeat, pipeline_field)
-#define PALLET_METHOD_WITH_TOKEN(Request, rpc, pipeline_field) \
-  PALLET_METHOD_AS(MethodWithTokenOf, Request, rpc, kSafe, pipeline_field)
+#define PALLET_METHOD_TO_REPEAT(Request, rpc, pipeline_field) \
+  PALLET_METHOD_AS(MethodToRepeatOf, Request, rpc, kSafe, pipeline_field)
 // clang-format off
-PALLET_METHOD_WITH_TOKEN(PutItemRequest, "ItemService/PutItem", 4)
-PALLET_METHOD_WITH_TOKEN(DeleteItemRequest, "ItemService/DeleteItem", 6)
-PALLET_METHOD_WITH_TOKEN(UpdateItemRequest, "ItemService/UpdateItem", 5)
-PALLET_METHOD_WITH_TOKEN(TransactWriteRequest, "ItemService/TransactWriteItems", 12)
+PALLET_METHOD_TO_REPEAT(PutItemRequest, "ItemService/PutItem", 4)
+PALLET_METHOD_TO_REPEAT(DeleteItemRequest, "ItemService/DeleteItem", 6)
+PALLET_METHOD_TO_REPEAT(UpdateItemRequest, "ItemService/UpdateItem", 5)
+PALLET_METHOD_TO_REPEAT(TransactWriteRequest, "ItemService/TransactWriteItems", 12)
 PALLET_METHOD(TransactWriteRequest, "ItemService/TransactWriteItems", kOnce, 12)
 PALLET_METHOD(TransactGetRequest, "ItemService/TransactGetItems", kSafe, 11)
+PALLET_METHOD_TO_REPEAT(ExecuteStatementRequest, "ItemService/ExecuteStatement", 13)
+PALLET_METHOD(ExecuteStatementRequest, "ItemService/ExecuteStatement", kOnce, 13)
+PALLET_METHOD_TO_REPEAT(BatchExecuteRequest, "ItemService/BatchExecuteStatement", 0)
+PALLET_METHOD(BatchExecuteRequest, "ItemService/BatchExecuteStatement", kOnce, 0)
+PALLET_METHOD_TO_REPEAT(ExecuteTransactionRequest, "ItemService/ExecuteTransaction", 0)
+PALLET_METHOD(ExecuteTransactionRequest, "ItemService/ExecuteTransaction", kOnce, 0)
 PALLET_METHOD(GetItemRequest, "ItemService/GetItem", kSafe, 3)
 PALLET_METHOD(PutItemRequest, "ItemService/PutItem", kOnce, 4)
 PALLET_METHOD(DeleteItemRequest, "ItemService/DeleteItem", kOnce, 6)
@@ -345,7 +351,7 @@ PALLET_METHOD(UntagRequest, "TableService/UntagResource", kSafe, 0)
 PALLET_METHOD(ListTagsRequest, "TableService/ListTagsOfResource", kSafe, 0)
 PALLET_METHOD(ListTablesRequest, "TableService/ListTables", kSafe, 0)
 // clang-format on
-#undef PALLET_METHOD_WITH_TOKEN
+#undef PALLET_METHOD_TO_REPEAT
 #undef PALLET_METHOD
 #undef PALLET_METHOD_AS
 

@@ -120,6 +120,17 @@ int UpdateItem(Session& session, const UpdateOptions& options);
 int Query(Session& session, const ReadOptions& options);
 int Scan(Session& session, const ReadOptions& options);
 
+// ---- PartiQL (statement_commands.cc)
+
+struct StatementOptions {
+  std::string statement = {};                // "-": standard input
+  std::vector<std::string> parameters = {};  // JSON values
+  bool consistent = false;
+  int64_t limit = 0;  // items to print; 0: all
+};
+
+int RunStatement(Session& session, const StatementOptions& options);
+
 // ---- Whole tables (load.cc, export.cc)
 
 struct LoadOptions {

@@ -24,6 +24,7 @@ Examples:
   pallet update cities 'SET population = population + :n' \
       --key '{"country": "DE", "name": "Berlin"}' --values '{":n": 1}' \
       --if 'attribute_exists(population)' --return updated-new
+  pallet sql 'SELECT * FROM cities WHERE country = ?' --param '"DE"'
   pallet load cities cities.json
   pallet export cities > cities.jsonl
 
@@ -54,6 +55,7 @@ struct CommandLine {
   UpdateOptions update;
   GetOptions get;
   ReadOptions query, scan;
+  StatementOptions statement;
   LoadOptions load;
   ExportOptions dump;
   BenchOptions bench;
@@ -316,6 +318,26 @@ void AddReads(CLI::App& app, CommandLine& line) {
   });
 }
 
+void AddStatement(CLI::App& app, CommandLine& line) {
+  CLI::App* sql = app.add_subcommand(
+      "sql", "Run a PartiQL statement and print the items it finds or returns");
+  sql->add_option("statement", line.statement.statement,
+                  "the statement; - reads it from standard input")
+      ->required();
+  sql->add_option("-p,--param", line.statement.parameters,
+                  "JSON value for the next question mark")
+      ->allow_extra_args(false);
+  sql->add_option("-n,--limit", line.statement.limit, "print so many items")
+      ->check(CLI::PositiveNumber);
+  sql->add_flag("--consistent", line.statement.consistent,
+                "strongly consistent");
+  sql->callback([&line] {
+    line.run = [&line](Session& session) {
+      return RunStatement(session, line.statement);
+    };
+  });
+}
+
 void AddWholeTables(CLI::App& app, CommandLine& line) {
   CLI::App* load = app.add_subcommand("load", "Put the items of a file");
   load->add_option("table", line.load.table, "table")->required();
@@ -411,6 +433,7 @@ int Main(int argc, char** argv) {
   AddItems(app, line);
   AddUpdate(app, line);
   AddReads(app, line);
+  AddStatement(app, line);
   AddWholeTables(app, line);
   AddBench(app, line);
   try {
