@@ -463,18 +463,6 @@ TEST_P(ClientNodeTest, AnItemOfTheLargestSizePasses) {
   EXPECT_EQ(found->item, item);
 }
 
-// The programs of client/examples, as a reader would start them.
-TEST_P(ClientNodeTest, EveryExampleRuns) {
-  if (GetParam()) return;  // they choose their transport themselves
-  for (const char* name : {"mock", "pages", "quickstart", "session",
-                           "throughput", "transaction"}) {
-    const std::string command =
-        absl::StrCat(PALLET_EXAMPLES, "/example_", name, " ",
-                     cluster_->grpc_address(), " > /dev/null");
-    EXPECT_EQ(std::system(command.c_str()), 0) << command;
-  }
-}
-
 // The tool, from a table to its export.
 TEST_P(ClientNodeTest, TheToolLoadsAndExports) {
   const std::string dir = directory_.path();
