@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <iterator>
-#include <map>
 #include <optional>
 #include <utility>
 
@@ -23,13 +22,15 @@ using storage::PartitionId;
 using storage::v1::CatalogRecord;
 using storage::v1::GlobalIndexRecord;
 using storage::v1::PartitionRecord;
+using storage::v1::StreamRecord;
 using storage::v1::TableRecord;
 
 namespace {
 
 constexpr char kCatalogKey[] = "catalog";
 
-std::string PartitionKey(uint64_t id) {
+// Of a partition, or of a table that is gone.
+std::string NumberKey(uint64_t id) {
   std::string key;
   AppendU64(&key, id);
   return key;
@@ -132,8 +133,29 @@ bool HasNewIndex(const TableRecord& table) {
   return FindIndex(table, 0) != nullptr;
 }
 
+// New streams get the table's schema version, and so do those that are closed
+// now.
+void NumberStreams(TableRecord* table) {
+  for (StreamRecord& stream : *table->mutable_streams()) {
+    if (stream.id() == 0) stream.set_id(table->schema_version());
+    if (stream.has_closed() && stream.closed_version() == 0) {
+      stream.set_closed_version(table->schema_version());
+    }
+  }
+}
+
+// Whether there is something to number.
+bool StreamsChange(const TableRecord& table) {
+  for (const StreamRecord& stream : table.streams()) {
+    if (stream.id() == 0) return true;
+    if (stream.has_closed() && stream.closed_version() == 0) return true;
+  }
+  return false;
+}
+
 // The lowest that says all that is in the record.
 uint32_t FormatOf(const TableRecord& table) {
+  if (!table.streams().empty()) return kStreamTableFormat;
   if (table.keeps_collection_sizes()) return kCollectionSizesTableFormat;
   if (table.schema_version() > 0) return kGlobalIndexTableFormat;
   return table.local_indexes().empty() ? kRecordFormat : kIndexedTableFormat;
@@ -157,11 +179,12 @@ absl::StatusOr<std::unique_ptr<Catalog>> Catalog::Open(
                                             .sync_commits = true}));
   ASSIGN_OR_RETURN(
       const std::vector<lmdb::Database> databases,
-      environment->OpenDatabases({"catalog", "tables", "partitions"}));
+      environment->OpenDatabases({"catalog", "tables", "partitions", "gone"}));
   std::unique_ptr<Catalog> catalog(new Catalog(std::move(environment)));
   catalog->catalog_ = databases[0];
   catalog->tables_ = databases[1];
   catalog->partitions_ = databases[2];
+  catalog->gone_ = databases[3];
   if (options.found) RETURN_IF_ERROR(catalog->Found(options));
   RETURN_IF_ERROR(catalog->CheckIdentity(options));
   return catalog;
@@ -201,24 +224,33 @@ absl::StatusOr<std::vector<CatalogTable>> Catalog::Load() const {
     by_table[partition.table()].push_back(std::move(partition));
   }
   std::vector<CatalogTable> tables;
-  ASSIGN_OR_RETURN(lmdb::Cursor cursor, transaction.OpenCursor(tables_));
-  RETURN_IF_ERROR(cursor.First());
-  while (cursor.valid()) {
-    ASSIGN_OR_RETURN(TableRecord table,
-                     DecodeTable(cursor.key(), cursor.value()));
-    PartitionRecords of_table = std::move(by_table[table.id()]);
-    by_table.erase(table.id());
-    ASSIGN_OR_RETURN(CatalogTable entry,
-                     Assemble(std::move(table), std::move(of_table)));
-    tables.push_back(std::move(entry));
-    RETURN_IF_ERROR(cursor.Next());
-  }
+  RETURN_IF_ERROR(LoadTables(transaction, tables_, &by_table, &tables));
+  RETURN_IF_ERROR(LoadTables(transaction, gone_, &by_table, &tables));
   if (!by_table.empty()) {
     return DataLoss(absl::StrCat("the catalog has partitions of a table ",
                                  by_table.begin()->first,
                                  " that it does not have"));
   }
   return tables;
+}
+
+absl::Status Catalog::LoadTables(const lmdb::Transaction& transaction,
+                                 lmdb::Database database,
+                                 std::map<uint64_t, PartitionRecords>* by_table,
+                                 std::vector<CatalogTable>* tables) const {
+  ASSIGN_OR_RETURN(lmdb::Cursor cursor, transaction.OpenCursor(database));
+  RETURN_IF_ERROR(cursor.First());
+  while (cursor.valid()) {
+    ASSIGN_OR_RETURN(TableRecord table,
+                     DecodeTable(cursor.key(), cursor.value()));
+    PartitionRecords of_table = std::move((*by_table)[table.id()]);
+    by_table->erase(table.id());
+    ASSIGN_OR_RETURN(CatalogTable entry,
+                     Assemble(std::move(table), std::move(of_table)));
+    tables->push_back(std::move(entry));
+    RETURN_IF_ERROR(cursor.Next());
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<CatalogTable> Catalog::LoadTable(absl::string_view name) const {
@@ -251,6 +283,8 @@ absl::StatusOr<CatalogTable> Catalog::CreateTable(
     table.set_keyspace(TakeKeyspaces(1 + table.local_indexes_size(), &numbers));
     RETURN_IF_ERROR(AddPartitions(transaction, table.id(), table.keyspace(),
                                   placements, &numbers));
+    if (HasNewIndex(table) || StreamsChange(table)) table.set_schema_version(1);
+    NumberStreams(&table);
     RETURN_IF_ERROR(
         AddIndexes(transaction, index_placements, &numbers, &table));
     table.set_format(FormatOf(table));
@@ -271,23 +305,22 @@ absl::StatusOr<CatalogTable> Catalog::UpdateTable(
                      ReadTable(transaction, table.name()));
     CHECK_EQ(old.id(), table.id());
     CHECK_EQ(old.keyspace(), table.keyspace());
-    table.set_schema_version(old.schema_version());
-    bool drops = false;
+    bool changes = HasNewIndex(table) || StreamsChange(table);
     for (const GlobalIndexRecord& index : old.global_indexes()) {
       if (FindIndex(table, index.id()) != nullptr) continue;
-      drops = true;
+      changes = true;
       RETURN_IF_ERROR(DropPartitions(
           transaction, table.id(), [&](const PartitionRecord& each) {
             return each.keyspace() == index.keyspace();
           }));
     }
+    table.set_schema_version(old.schema_version() + (changes ? 1 : 0));
+    NumberStreams(&table);
     if (HasNewIndex(table)) {
       ASSIGN_OR_RETURN(CatalogRecord numbers, ReadCatalog(transaction));
       RETURN_IF_ERROR(
           AddIndexes(transaction, index_placements, &numbers, &table));
       RETURN_IF_ERROR(Put(transaction, catalog_, kCatalogKey, numbers));
-    } else if (drops) {
-      table.set_schema_version(old.schema_version() + 1);
     }
     table.set_format(FormatOf(table));
     RETURN_IF_ERROR(Put(transaction, tables_, table.name(), table));
@@ -309,7 +342,7 @@ absl::Status Catalog::RestoreTable(const CatalogTable& old) {
     const auto put = [&](const PartitionRecords& partitions) -> absl::Status {
       for (const PartitionRecord& each : partitions) {
         RETURN_IF_ERROR(
-            Put(transaction, partitions_, PartitionKey(each.id()), each));
+            Put(transaction, partitions_, NumberKey(each.id()), each));
       }
       return absl::OkStatus();
     };
@@ -333,11 +366,46 @@ absl::Status Catalog::DeleteTable(absl::string_view name) {
   });
 }
 
+absl::StatusOr<CatalogTable> Catalog::RetireTable(
+    absl::string_view name, const google::protobuf::Timestamp& now) {
+  CatalogTable entry;
+  const auto retire = [&](lmdb::WriteTransaction& transaction) -> absl::Status {
+    ASSIGN_OR_RETURN(TableRecord table, ReadTable(transaction, name));
+    RETURN_IF_ERROR(DropPartitions(transaction, table.id(),
+                                   [&](const PartitionRecord& each) {
+                                     return each.keyspace() != table.keyspace();
+                                   }));
+    table.clear_global_indexes();
+    table.set_state(storage::v1::TABLE_STATE_GONE);
+    table.set_schema_version(table.schema_version() + 1);
+    for (StreamRecord& stream : *table.mutable_streams()) {
+      if (!stream.has_closed()) *stream.mutable_closed() = now;
+    }
+    NumberStreams(&table);
+    table.set_format(FormatOf(table));
+    RETURN_IF_ERROR(transaction.Delete(tables_, name).status());
+    RETURN_IF_ERROR(Put(transaction, gone_, NumberKey(table.id()), table));
+    ASSIGN_OR_RETURN(entry, ReadEntry(transaction, std::move(table)));
+    return absl::OkStatus();
+  };
+  RETURN_IF_ERROR(Change(retire));
+  return entry;
+}
+
+absl::Status Catalog::ForgetTable(TableId id) {
+  return Change([&](lmdb::WriteTransaction& transaction) -> absl::Status {
+    ASSIGN_OR_RETURN(const bool was_there,
+                     transaction.Delete(gone_, NumberKey(id.value())));
+    if (!was_there) return NoSuchTable(absl::StrCat("number ", id.value()));
+    return DropPartitions(transaction, id.value(),
+                          [](const PartitionRecord&) { return true; });
+  });
+}
+
 absl::Status Catalog::AddIndexes(lmdb::WriteTransaction& transaction,
                                  absl::Span<const Placements> placements,
                                  CatalogRecord* numbers, TableRecord* table) {
   if (!HasNewIndex(*table)) return absl::OkStatus();
-  table->set_schema_version(table->schema_version() + 1);
   size_t added = 0;
   for (GlobalIndexRecord& index : *table->mutable_global_indexes()) {
     if (index.id() != 0) continue;
@@ -369,7 +437,7 @@ absl::Status Catalog::AddPartitions(lmdb::WriteTransaction& transaction,
     partition.set_epoch(1);
     partition.set_store(placement.store.value());
     RETURN_IF_ERROR(
-        Put(transaction, partitions_, PartitionKey(partition.id()), partition));
+        Put(transaction, partitions_, NumberKey(partition.id()), partition));
     numbers->set_next_partition(numbers->next_partition() + 1);
   }
   return absl::OkStatus();
@@ -383,7 +451,7 @@ absl::Status Catalog::DropPartitions(
   for (const PartitionRecord& partition : partitions) {
     if (partition.table() != table || !which(partition)) continue;
     RETURN_IF_ERROR(
-        transaction.Delete(partitions_, PartitionKey(partition.id())).status());
+        transaction.Delete(partitions_, NumberKey(partition.id())).status());
   }
   return absl::OkStatus();
 }

@@ -7,6 +7,7 @@
 //   catalog      "catalog"          CatalogRecord
 //   tables       name               TableRecord
 //   partitions   id u64, big endian PartitionRecord
+//   gone         table id u64       TableRecord
 //
 // Values as in record_codec.h. What always holds:
 //   1. Each call is one transaction: durable on return, or nothing happened.
@@ -21,6 +22,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -72,7 +74,8 @@ class Catalog {
 
   uint64_t hash_seed() const { return hash_seed_; }
 
-  // Every table, sorted by name. Reads and checks everything.
+  // Every table, sorted by name, then those that are gone. Reads and checks
+  // everything.
   absl::StatusOr<std::vector<CatalogTable>> Load() const;
 
   // kResourceNotFound if there is no such table.
@@ -89,8 +92,9 @@ class Catalog {
 
   // Replaces the record of that name and id. Global indexes without an id are
   // new: they are numbered, and placed as `index_placements` says. Partitions
-  // of those that are not in the record any more are taken out. Either gives
-  // the table a new schema version. Returns what there is now.
+  // of those that are not in the record any more are taken out. Streams without
+  // an id are new, those that have come to be closed get a closed_version. Each
+  // of these gives the table a new schema version. Returns what there is now.
   // kResourceNotFound.
   absl::StatusOr<CatalogTable> UpdateTable(
       storage::v1::TableRecord record,
@@ -102,6 +106,14 @@ class Catalog {
 
   // Takes the table and its partitions out. kResourceNotFound.
   absl::Status DeleteTable(absl::string_view name);
+
+  // Takes the table out of those that have a name, and all its global indexes.
+  // It is GONE, its streams are closed at that time, and its own partitions
+  // stay. Returns what there is now. kResourceNotFound.
+  absl::StatusOr<CatalogTable> RetireTable(
+      absl::string_view name, const google::protobuf::Timestamp& now);
+  // Takes out a table that is GONE, and its partitions. kResourceNotFound.
+  absl::Status ForgetTable(TableId id);
 
  private:
   explicit Catalog(std::unique_ptr<storage::lmdb::Environment> environment)
@@ -135,6 +147,11 @@ class Catalog {
   absl::StatusOr<CatalogTable> ReadEntry(
       const storage::lmdb::Transaction& transaction,
       storage::v1::TableRecord table) const;
+  // Adds each table of `database` and takes its partitions out of `by_table`.
+  absl::Status LoadTables(const storage::lmdb::Transaction& transaction,
+                          storage::lmdb::Database database,
+                          std::map<uint64_t, PartitionRecords>* by_table,
+                          std::vector<CatalogTable>* tables) const;
   absl::StatusOr<PartitionRecords> ReadPartitions(
       const storage::lmdb::Transaction& transaction) const;
 
@@ -142,6 +159,7 @@ class Catalog {
   storage::lmdb::Database catalog_;
   storage::lmdb::Database tables_;
   storage::lmdb::Database partitions_;
+  storage::lmdb::Database gone_;
   uint64_t hash_seed_ = 0;
   std::atomic<bool> failed_ = false;  // a commit did
 };

@@ -33,7 +33,9 @@ inline constexpr uint32_t kLocalIndexDiskFormat = 2;  // logs and images tell of
                                                       // local indexes
 // They tell of changes and cursors too, and of what partitions keep them for.
 inline constexpr uint32_t kGlobalIndexDiskFormat = 3;
-inline constexpr uint32_t kNewestDiskFormat = 3;
+// And of stream records.
+inline constexpr uint32_t kStreamDiskFormat = 4;
+inline constexpr uint32_t kNewestDiskFormat = 4;
 inline constexpr uint32_t kMaxStores = 1024;
 
 struct NodeDirectoryOptions {

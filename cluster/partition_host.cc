@@ -55,6 +55,7 @@ google::protobuf::Timestamp ToProto(absl::Time time) {
 
 // What a directory with such a table must say of itself.
 uint32_t DiskFormatOf(const TableRecord& table) {
+  if (!table.streams().empty()) return kStreamDiskFormat;
   if (!table.global_indexes().empty()) return kGlobalIndexDiskFormat;
   return table.local_indexes().empty() ? kFirstDiskFormat
                                        : kLocalIndexDiskFormat;
@@ -85,6 +86,10 @@ TablePtr PartitionHost::FindTable(absl::string_view name) const {
 std::shared_ptr<const PartitionMap> PartitionHost::map() const {
   absl::ReaderMutexLock lock(&map_mutex_);
   return map_;
+}
+
+const std::string& PartitionHost::incarnation() const {
+  return directory_->incarnation();
 }
 
 uint64_t PartitionHost::hash_seed() const { return catalog_->hash_seed(); }
@@ -294,13 +299,38 @@ absl::StatusOr<TablePtr> PartitionHost::DeleteTable(
   TablePtr table = FindTable(name);
   if (table == nullptr) return NoSuchTable(name);
   RETURN_IF_ERROR(check(*table->record));
-  RETURN_IF_ERROR(catalog_->DeleteTable(name));
-  Publish(name, nullptr);
-  DropPartitions(table->partitions);
+  if (table->record->streams().empty()) {
+    RETURN_IF_ERROR(catalog_->DeleteTable(name));
+    Publish(name, nullptr);
+    DropPartitions(table->partitions);
+  } else {
+    RETURN_IF_ERROR(Retire(name));
+  }
   for (const GlobalIndex& index : table->global_indexes) {
     DropPartitions(index.partitions);
   }
   return table;
+}
+
+absl::Status PartitionHost::Retire(absl::string_view name) {
+  ASSIGN_OR_RETURN(const CatalogTable entry,
+                   catalog_->RetireTable(name, ToProto(options_.clock->Now())));
+  ASSIGN_OR_RETURN(TablePtr gone, MakeTable(entry, nullptr, options_.clock));
+  Publish(map()->WithGone(name, std::move(gone)));
+  return absl::OkStatus();
+}
+
+absl::Status PartitionHost::ForgetTable(TableId id) {
+  absl::MutexLock control(&control_mutex_);
+  const auto before = map();
+  for (const TablePtr& table : before->gone()) {
+    if (table->id != id) continue;
+    RETURN_IF_ERROR(catalog_->ForgetTable(id));
+    Publish(before->WithoutGone(id));
+    DropPartitions(table->partitions);
+    return absl::OkStatus();
+  }
+  return NoSuchTable(absl::StrCat("number ", id.value()));
 }
 
 absl::StatusOr<TableCounts> PartitionHost::CountsOf(const Table& table) {
@@ -351,8 +381,10 @@ absl::StatusOr<uint64_t> PartitionHost::BytesOf(
 }
 
 void PartitionHost::Publish(absl::string_view name, TablePtr table) {
-  std::shared_ptr<const PartitionMap> next =
-      map()->With(name, std::move(table));
+  Publish(map()->With(name, std::move(table)));
+}
+
+void PartitionHost::Publish(std::shared_ptr<const PartitionMap> next) {
   absl::MutexLock lock(&map_mutex_);
   map_ = std::move(next);
 }

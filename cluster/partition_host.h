@@ -102,6 +102,8 @@ class PartitionHost {
   TablePtr FindTable(absl::string_view name) const;
   std::shared_ptr<const PartitionMap> map() const;
   Clock* clock() const { return options_.clock; }
+  // 16 random bytes that no other data directory has.
+  const std::string& incarnation() const;
   // Of the placement hash (storage::PlacementHash).
   uint64_t hash_seed() const;
 
@@ -126,7 +128,8 @@ class PartitionHost {
   // Durable on return. `change` may not touch name, id, keyspace or local
   // indexes; if it returns an error, nothing is changed and that error is
   // returned. It may add global indexes (records without an id, which come to
-  // be CREATING), take some away, and change their throughput.
+  // be CREATING), take some away, and change their throughput. It may add a
+  // stream (without an id), close one (set `closed`) or take a closed one away.
   // kResourceNotFound if there is no such table. After another error nothing
   // has changed, or (kOutcomeUnknown) it may have after a new start.
   absl::StatusOr<TablePtr> UpdateTable(
@@ -141,11 +144,16 @@ class PartitionHost {
       ABSL_LOCKS_EXCLUDED(control_mutex_);
 
   // Durable on return: the table is gone, its name free, its rows are removed
-  // in the background. `check` may refuse. Returns the table as it was.
+  // in the background. One with streams stays in the map as one that is gone,
+  // and so do its partitions. `check` may refuse. Returns the table as it was.
   absl::StatusOr<TablePtr> DeleteTable(
       absl::string_view name,
       absl::FunctionRef<absl::Status(const storage::v1::TableRecord&)> check)
       ABSL_LOCKS_EXCLUDED(control_mutex_);
+
+  // Nothing is kept of a table that is gone. Durable on return.
+  // kResourceNotFound if there is no such table.
+  absl::Status ForgetTable(TableId id) ABSL_LOCKS_EXCLUDED(control_mutex_);
 
   absl::StatusOr<TableCounts> CountsOf(const Table& table);
   // Of its items and of its entries in local indexes, by DynamoDB's measure.
@@ -192,7 +200,11 @@ class PartitionHost {
   // Of an index.
   absl::StatusOr<storage::RowCounts> CountsOf(
       const std::vector<TablePartition>& partitions);
+  absl::Status Retire(absl::string_view name)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(control_mutex_);
   void Publish(absl::string_view name, TablePtr table)
+      ABSL_LOCKS_EXCLUDED(map_mutex_);
+  void Publish(std::shared_ptr<const PartitionMap> next)
       ABSL_LOCKS_EXCLUDED(map_mutex_);
 
   const PartitionHostOptions options_;

@@ -104,16 +104,18 @@ absl::Status PartitionHost::Reconcile() {
     }
   }
   RETURN_IF_ERROR(MatchPartitions(missing));
-  std::vector<TablePtr> tables;
+  std::vector<TablePtr> tables, gone;
   for (CatalogTable& entry : entries) {
     ASSIGN_OR_RETURN(TablePtr table, FinishTable(std::move(entry), missing));
-    tables.push_back(std::move(table));
+    const bool is_gone =
+        table->record->state() == storage::v1::TABLE_STATE_GONE;
+    (is_gone ? gone : tables).push_back(std::move(table));
   }
   options_.logger->Info("node.opened", {{"data", options_.data_directory},
                                         {"stores", stores_.size()},
                                         {"tables", tables.size()}});
   absl::MutexLock lock(&map_mutex_);
-  map_ = std::make_shared<PartitionMap>(std::move(tables), 1);
+  map_ = std::make_shared<PartitionMap>(std::move(tables), 1, std::move(gone));
   return absl::OkStatus();
 }
 

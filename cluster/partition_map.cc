@@ -58,8 +58,16 @@ storage::KeyspaceId Table::KeyspaceOfLocalIndex(size_t number) const {
                              static_cast<uint32_t>(number));
 }
 
-PartitionMap::PartitionMap(std::vector<TablePtr> tables, uint64_t version)
-    : tables_(std::move(tables)), version_(version) {
+const TableStream* Table::FindStreamAt(uint64_t version) const {
+  for (const TableStream& each : streams) {
+    if (each.id <= version && version < each.closed_version) return &each;
+  }
+  return nullptr;
+}
+
+PartitionMap::PartitionMap(std::vector<TablePtr> tables, uint64_t version,
+                           std::vector<TablePtr> gone)
+    : tables_(std::move(tables)), gone_(std::move(gone)), version_(version) {
   std::sort(
       tables_.begin(), tables_.end(),
       [](const TablePtr& a, const TablePtr& b) { return a->name < b->name; });
@@ -82,7 +90,28 @@ std::shared_ptr<const PartitionMap> PartitionMap::With(absl::string_view name,
     if (old->name != name) tables.push_back(old);
   }
   if (table != nullptr) tables.push_back(std::move(table));
-  return std::make_shared<PartitionMap>(std::move(tables), version_ + 1);
+  return std::make_shared<PartitionMap>(std::move(tables), version_ + 1, gone_);
+}
+
+std::shared_ptr<const PartitionMap> PartitionMap::WithGone(
+    absl::string_view name, TablePtr gone) const {
+  std::vector<TablePtr> tables;
+  for (const TablePtr& old : tables_) {
+    if (old->name != name) tables.push_back(old);
+  }
+  std::vector<TablePtr> all_gone = gone_;
+  if (gone != nullptr) all_gone.push_back(std::move(gone));
+  return std::make_shared<PartitionMap>(std::move(tables), version_ + 1,
+                                        std::move(all_gone));
+}
+
+std::shared_ptr<const PartitionMap> PartitionMap::WithoutGone(
+    TableId id) const {
+  std::vector<TablePtr> gone;
+  for (const TablePtr& each : gone_) {
+    if (each->id != id) gone.push_back(each);
+  }
+  return std::make_shared<PartitionMap>(tables_, version_ + 1, std::move(gone));
 }
 
 std::vector<HashRange> EvenRanges(uint32_t count) {

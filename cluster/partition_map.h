@@ -74,6 +74,18 @@ struct GlobalIndex {
   const TablePartition& PartitionOf(uint64_t hash) const;
 };
 
+// A stream that changes of a table go to, or went to not long ago.
+struct TableStream {
+  uint64_t id = 0;  // the table's schema version when it was opened
+  // When it was closed.
+  uint64_t closed_version = UINT64_MAX;
+  bool keeps_old_image = false;
+  bool keeps_new_image = false;
+};
+
+// The schema version of the partitions of a deleted table.
+inline constexpr uint64_t kGoneSchemaVersion = UINT64_MAX;
+
 struct Table {
   TableId id;
   std::string name;
@@ -87,7 +99,10 @@ struct Table {
   std::vector<GlobalIndex> global_indexes = {};
   // The attributes in the keys of all of them, sorted.
   std::vector<std::string> index_key_attributes = {};
-  // Grows with each change of the global indexes; 0: never had one.
+  // In the order they were opened.
+  std::vector<TableStream> streams = {};
+  // Grows with each change of the global indexes and with each opening and
+  // closing of a stream; 0: never had any.
   uint64_t schema_version = 0;
   std::vector<TablePartition> partitions;
   // What else the catalog says of it (pallet/storage/v1/catalog.proto). Shared
@@ -105,8 +120,17 @@ struct Table {
   const GlobalIndex* FindGlobalIndex(IndexId index) const;
   // Null if there is no local index of that name.
   const model::LocalIndex* FindLocalIndex(absl::string_view index) const;
+  // That which a partition with this schema version keeps records for; null:
+  // none.
+  const TableStream* StreamAt(uint64_t schema_version) const {
+    if (streams.empty()) return nullptr;
+    return FindStreamAt(schema_version);
+  }
   // Of the entries of local_indexes[number].
   storage::KeyspaceId KeyspaceOfLocalIndex(size_t number) const;
+
+ private:
+  const TableStream* FindStreamAt(uint64_t schema_version) const;
 };
 
 // A table of the service's own; no user can name it.
@@ -120,7 +144,8 @@ using TablePtr = std::shared_ptr<const Table>;
 class PartitionMap {
  public:
   // REQUIRES: `tables` have different names and partitions as said above.
-  PartitionMap(std::vector<TablePtr> tables, uint64_t version);
+  PartitionMap(std::vector<TablePtr> tables, uint64_t version,
+               std::vector<TablePtr> gone = {});
 
   // Null if there is no such table.
   TablePtr Find(absl::string_view name) const;
@@ -128,15 +153,24 @@ class PartitionMap {
   // Sorted by name.
   const std::vector<TablePtr>& tables() const { return tables_; }
 
+  // Deleted tables whose streams are kept; names may come more than once.
+  const std::vector<TablePtr>& gone() const { return gone_; }
+
   // Grows with each change while the process lives.
   uint64_t version() const { return version_; }
 
   // The map after a table came or changed, or (null) went.
   std::shared_ptr<const PartitionMap> With(absl::string_view name,
                                            TablePtr table) const;
+  // The map after the table was deleted; it is kept as `gone` unless null.
+  std::shared_ptr<const PartitionMap> WithGone(absl::string_view name,
+                                               TablePtr gone) const;
+  // The map after nothing is kept of a deleted table any more.
+  std::shared_ptr<const PartitionMap> WithoutGone(TableId id) const;
 
  private:
   std::vector<TablePtr> tables_;
+  std::vector<TablePtr> gone_;
   absl::flat_hash_map<absl::string_view, size_t> by_name_;  // into tables_
   uint64_t version_;
 };

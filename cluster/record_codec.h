@@ -32,7 +32,9 @@ inline constexpr uint32_t kIndexedTableFormat = 2;
 inline constexpr uint32_t kGlobalIndexTableFormat = 3;
 // Tables that keep the sizes of item collections.
 inline constexpr uint32_t kCollectionSizesTableFormat = 4;
-inline constexpr uint32_t kNewestRecordFormat = 4;  // the highest it reads
+// Tables with streams.
+inline constexpr uint32_t kStreamTableFormat = 5;
+inline constexpr uint32_t kNewestRecordFormat = 5;  // the highest it reads
 
 std::string EncodeRecord(absl::string_view key,
                          const google::protobuf::MessageLite& record);

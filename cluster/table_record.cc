@@ -212,6 +212,22 @@ std::vector<std::string> KeyAttributesOf(
   return {names.begin(), names.end()};
 }
 
+std::vector<TableStream> StreamsOf(const TableRecord& table) {
+  std::vector<TableStream> streams;
+  for (const storage::v1::StreamRecord& record : table.streams()) {
+    TableStream& stream = streams.emplace_back();
+    stream.id = record.id();
+    if (record.has_closed()) stream.closed_version = record.closed_version();
+    const bool both =
+        record.view() == storage::v1::STREAM_VIEW_NEW_AND_OLD_IMAGES;
+    stream.keeps_old_image =
+        both || record.view() == storage::v1::STREAM_VIEW_OLD_IMAGE;
+    stream.keeps_new_image =
+        both || record.view() == storage::v1::STREAM_VIEW_NEW_IMAGE;
+  }
+  return streams;
+}
+
 }  // namespace
 
 HashRange RangeOf(const PartitionRecord& record) {
@@ -249,6 +265,7 @@ absl::StatusOr<TablePtr> MakeTable(const CatalogTable& entry, const Table* old,
   ASSIGN_OR_RETURN(table->global_indexes,
                    GlobalIndexesOf(entry, table->key, old, clock));
   table->index_key_attributes = KeyAttributesOf(table->global_indexes);
+  table->streams = StreamsOf(entry.table);
   table->schema_version = entry.table.schema_version();
   table->partitions = PartitionsOf(entry.partitions);
   table->record = std::make_shared<TableRecord>(entry.table);

@@ -27,7 +27,9 @@ enum class Reason {
   kDuplicateItem,  // an INSERT of an item that is there
   kLimitExceeded,  // an account or table limit
   kItemCollectionSizeLimitExceeded,
-  kThrottling,  // a queue or a configured rate is full
+  kExpiredIterator,    // of a stream: it was made too long ago
+  kTrimmedDataAccess,  // what was asked for is not kept any more
+  kThrottling,         // a queue or a configured rate is full
   kProvisionedThroughputExceeded,
   kNotBuilt,        // an rpc or field this version does not have yet
   kStorageFull,     // no room in the map or on the disk

@@ -260,6 +260,10 @@ absl::Status Validate(const ServerConfig& config) {
                                "ID:SECRET, or PALLET_ACCESS_KEYS in the "
                                "environment, or [[access_key]] in the file"));
   }
+  if (config.stream.retention <= absl::ZeroDuration() ||
+      config.stream.retention == absl::InfiniteDuration()) {
+    return refuse("stream.retention", "is not a time to wait");
+  }
   if (config.json.max_connections == 0) {
     return refuse("json.max_connections", "must be at least 1");
   }

@@ -84,6 +84,11 @@ struct IndexConfig {
   uint32_t max_backlog = 10'000'000;
 };
 
+struct StreamConfig {
+  // Records are kept so long, and so are closed streams.
+  absl::Duration retention = absl::Hours(24);
+};
+
 struct LogConfig {
   LogFormat format = LogFormat::kAuto;
   std::string level = "info";  // debug, info, warning or error
@@ -100,6 +105,7 @@ struct ServerConfig {
   ReadConfig read;
   StoreConfig store;
   IndexConfig index;
+  StreamConfig stream;
   LogConfig log;
   absl::Duration drain_timeout = absl::Seconds(30);  // of a graceful stop
 };

@@ -79,6 +79,10 @@ absl::Status Node::Start() {
   metrics_.SetIndexSource([this] { return SampleIndexes(); });
   ASSIGN_OR_RETURN(transactions_,
                    Transactions::Open({host_.get(), options_.logger}));
+  stream_keeper_ = std::make_unique<StreamKeeper>(
+      StreamKeeperOptions{host_.get(), options_.clock, options_.logger,
+                          options_.config.stream.retention});
+  stream_keeper_->Start();
   control_ = std::make_unique<Executor>(ControlOptions());
   read_pool_ =
       std::make_unique<Executor>(ReadPoolOptions(options_.config.read));
@@ -89,6 +93,7 @@ absl::Status Node::Start() {
                     .index_keeper = indexing_.get(),
                     .transactions = transactions_.get(),
                     .max_global_indexes = options_.config.max_global_indexes,
+                    .stream_retention = options_.config.stream.retention,
                     .endpoint =
                         [this] {
                           absl::MutexLock lock(&endpoint_mutex_);
@@ -253,6 +258,7 @@ void Node::Shutdown(absl::Duration patience) {
   if (indexing_ != nullptr) indexing_->Stop();
   // And a transaction that waits for room in a store.
   if (transactions_ != nullptr) transactions_->Stop();
+  if (stream_keeper_ != nullptr) stream_keeper_->Stop();
   // The admin server stays: an operator wants to see a node drain.
   const absl::Duration start = options_.clock->Monotonic();
   if (grpc_ != nullptr) grpc_->Shutdown(patience);

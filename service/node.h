@@ -30,6 +30,7 @@
 #include "service/json/json_server.h"
 #include "service/metrics.h"
 #include "service/operation.h"
+#include "service/streams/stream_keeper.h"
 #include "service/transactions/transactions.h"
 
 namespace pallet::service {
@@ -89,6 +90,7 @@ class Node {
   // Its threads and those of the stores use each other.
   std::unique_ptr<Indexing> indexing_;
   std::unique_ptr<Transactions> transactions_;
+  std::unique_ptr<StreamKeeper> stream_keeper_;
   // Their tasks use the host and the operations.
   std::unique_ptr<Executor> control_;
   std::unique_ptr<Executor> read_pool_;

@@ -37,12 +37,13 @@ constexpr MessageRow kBuilt[] = {
     {"CreateTableRequest",
      "attribute_definitions table_name key_schema local_secondary_indexes "
      "global_secondary_indexes billing_mode "
-     "provisioned_throughput sse_specification tags table_class "
+     "provisioned_throughput stream_specification sse_specification tags "
+     "table_class "
      "deletion_protection_enabled warm_throughput on_demand_throughput"},
     {"DescribeTableRequest", "table_name"},
     {"UpdateTableRequest",
      "attribute_definitions table_name billing_mode provisioned_throughput "
-     "global_secondary_index_updates "
+     "global_secondary_index_updates stream_specification "
      "sse_specification table_class deletion_protection_enabled "
      "on_demand_throughput warm_throughput allow_several_index_changes"},
     {"UpdateIndexPropagationRequest", "table_name index_name paused delay"},
@@ -73,6 +74,15 @@ constexpr MessageRow kBuilt[] = {
      "on_demand_throughput warm_throughput"},
     {"DeleteGlobalSecondaryIndexAction", "index_name"},
     {"Projection", "projection_type non_key_attributes"},
+    {"StreamSpecification", "stream_enabled stream_view_type"},
+    // Streams.
+    {"ListStreamsRequest", "table_name limit exclusive_start_stream_arn"},
+    {"DescribeStreamRequest",
+     "stream_arn limit exclusive_start_shard_id shard_filter"},
+    {"ShardFilter", "type shard_id"},
+    {"GetShardIteratorRequest",
+     "stream_arn shard_id shard_iterator_type sequence_number"},
+    {"GetRecordsRequest", "shard_iterator limit"},
     // Items.
     {"GetItemRequest",
      "table_name key attributes_to_get consistent_read "

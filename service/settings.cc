@@ -261,6 +261,9 @@ std::vector<Setting> MakeSettings() {
             "changes of a partition a global index may lack; then its writes "
             "are told to come back",
             MEMBER(index.max_backlog)),
+      Duration("stream.retention", kLoad,
+               "how long the records of streams are kept",
+               MEMBER(stream.retention)),
       Text("log.level", kLog, "LEVEL", "debug, info, warning or error",
            MEMBER(log.level)),
       LogFormatSetting(),

@@ -30,7 +30,12 @@ constexpr EnumRow kEnums[] = {
     {EnumRule::kReturnValuesOnConditionCheckFailure, 2, "[ALL_OLD, NONE]"},
     {EnumRule::kSelect, 4,
      "[SPECIFIC_ATTRIBUTES, COUNT, ALL_ATTRIBUTES, ALL_PROJECTED_ATTRIBUTES]"},
+    {EnumRule::kShardFilterType, 1, "[CHILD_SHARDS]"},
+    {EnumRule::kShardIteratorType, 4,
+     "[AFTER_SEQUENCE_NUMBER, LATEST, AT_SEQUENCE_NUMBER, TRIM_HORIZON]"},
     {EnumRule::kSseType, 2, "[AES256, KMS]"},
+    {EnumRule::kStreamViewType, 4,
+     "[NEW_IMAGE, OLD_IMAGE, NEW_AND_OLD_IMAGES, KEYS_ONLY]"},
     {EnumRule::kTableClass, 2, "[STANDARD, STANDARD_INFREQUENT_ACCESS]"},
 };
 

@@ -44,7 +44,10 @@ enum class EnumRule {
   kReturnValues,
   kReturnValuesOnConditionCheckFailure,
   kSelect,
+  kShardFilterType,
+  kShardIteratorType,
   kSseType,
+  kStreamViewType,
   kTableClass,
 };
 void CheckEnum(EnumRule rule, int value, absl::string_view path,

@@ -34,6 +34,7 @@ PartitionBatch& Batch::Add(const PartitionState& before) {
   partition.begin = partition.end = {};
   partition.range_rows = 0;
   partition.has_changes = false;
+  partition.has_stream_records = false;
   return partition;
 }
 

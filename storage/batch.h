@@ -39,11 +39,12 @@ struct PartitionBatch {
   enum class Kind { kRows, kCreate, kDrop, kDeleteRange, kForget };
 
   Kind kind = Kind::kRows;
-  PartitionState after;            // once the batch is applied
-  std::vector<RowEffect> effects;  // kRows, in order
-  absl::string_view begin, end;    // kDeleteRange
-  uint64_t range_rows = 0;         // in that range
-  bool has_changes = false;        // rows for who follows it (side_rows.h)
+  PartitionState after;             // once the batch is applied
+  std::vector<RowEffect> effects;   // kRows, in order
+  absl::string_view begin, end;     // kDeleteRange
+  uint64_t range_rows = 0;          // in that range
+  bool has_changes = false;         // rows for who follows it (side_rows.h)
+  bool has_stream_records = false;  // likewise
 };
 
 // Changes partitions rather than rows, or only the log.

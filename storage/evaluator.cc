@@ -53,6 +53,7 @@ class Evaluator::Context : public WriteContext {
     const size_t effects_before = partition.effects.size();
     const PartitionInfo info_before = partition.after.info;
     const bool had_changes = partition.has_changes;
+    const bool had_stream_records = partition.has_stream_records;
     absl::Status answer = write.Decide(*this);
     if (!error_.ok()) answer = error_;
     if (answer.ok()) {
@@ -62,6 +63,7 @@ class Evaluator::Context : public WriteContext {
       partition.effects.resize(effects_before);
       partition.after.info = info_before;
       partition.has_changes = had_changes;
+      partition.has_stream_records = had_stream_records;
     }
     return answer;
   }
@@ -124,6 +126,7 @@ class Evaluator::Context : public WriteContext {
     EncodeRowTo({partition_->after.info.change_seq, 0, bytes}, row);
     AddEffect(row_key, {row, size});
     if (IsChange(row_key)) partition_->has_changes = true;
+    if (IsStreamRecord(row_key)) partition_->has_stream_records = true;
   }
 
   void DeleteSideRow(absl::string_view row_key) override {

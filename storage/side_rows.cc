@@ -14,10 +14,12 @@ constexpr uint32_t kCursors = 0xFFFFFF02;
 constexpr uint32_t kBackfills = 0xFFFFFF03;
 constexpr uint32_t kLocks = 0xFFFFFF04;
 constexpr uint32_t kTokens = 0xFFFFFF05;
+constexpr uint32_t kStreams = 0xFFFFFF07;
 constexpr uint32_t kCollections = 0xFFFFFF08;
 constexpr char kLedger = 1;
 constexpr char kReminder = 2;
 constexpr size_t kNumberAt = kRowKeyPrefixBytes;
+constexpr size_t kStreamKeyBytes = kNumberAt + 2 * sizeof(uint64_t);
 
 std::string KeyOf(uint32_t keyspace, PartitionId owner, uint64_t number) {
   std::string key;
@@ -94,6 +96,20 @@ std::string ReminderKey(PartitionId partition, absl::Time time,
   return KeyOf(kTokens, partition, absl::StrCat(rest, token));
 }
 
+std::string ShardKey(PartitionId lineage, uint64_t stream) {
+  std::string key = KeyOf(kStreams, lineage, stream);
+  AppendU64(&key, 0);
+  return key;
+}
+
+std::string StreamRecordKey(PartitionId lineage, uint64_t stream,
+                            ChangeSeq seq) {
+  CHECK(seq > ChangeSeq(0));
+  std::string key = KeyOf(kStreams, lineage, stream);
+  AppendU64(&key, seq.value());
+  return key;
+}
+
 ChangeSeq SeqOfChangeKey(absl::string_view key) {
   return ChangeSeq(NumberIn(key, kChanges));
 }
@@ -120,6 +136,11 @@ absl::string_view TokenOfReminderKey(absl::string_view key) {
   return RestOf(key, kTokens).substr(sizeof(uint64_t));
 }
 
+ChangeSeq SeqOfStreamRecordKey(absl::string_view key) {
+  CHECK(IsStreamRecord(key));
+  return ChangeSeq(LoadU64(key.data() + kStreamKeyBytes - sizeof(uint64_t)));
+}
+
 bool IsSideRow(absl::string_view row_key) {
   return KeyspaceOfRowKey(row_key) >= kFirstSideKeyspace;
 }
@@ -130,6 +151,12 @@ bool IsChange(absl::string_view row_key) {
 
 bool IsLock(absl::string_view row_key) {
   return KeyspaceOfRowKey(row_key).value() == kLocks;
+}
+
+bool IsStreamRecord(absl::string_view row_key) {
+  return KeyspaceOfRowKey(row_key).value() == kStreams &&
+         row_key.size() == kStreamKeyBytes &&
+         LoadU64(row_key.data() + kStreamKeyBytes - sizeof(uint64_t)) != 0;
 }
 
 PartitionId OwnerOfSideRow(absl::string_view row_key) {
@@ -155,10 +182,16 @@ SideRange RemindersOf(PartitionId partition) {
   return TokensOf(partition, kReminder);
 }
 
-std::array<SideRange, 6> SideRangesOf(PartitionId partition) {
-  return {RangeOf(kChanges, partition),   RangeOf(kCursors, partition),
-          RangeOf(kBackfills, partition), RangeOf(kLocks, partition),
-          RangeOf(kTokens, partition),    RangeOf(kCollections, partition)};
+SideRange StreamRecordsOf(PartitionId lineage, uint64_t stream) {
+  return {StreamRecordKey(lineage, stream, ChangeSeq(1)),
+          PrefixEnd(KeyOf(kStreams, lineage, stream))};
+}
+
+std::array<SideRange, 7> SideRangesOf(PartitionId partition) {
+  return {RangeOf(kChanges, partition),    RangeOf(kCursors, partition),
+          RangeOf(kBackfills, partition),  RangeOf(kLocks, partition),
+          RangeOf(kTokens, partition),     RangeOf(kStreams, partition),
+          RangeOf(kCollections, partition)};
 }
 
 }  // namespace pallet::storage

@@ -67,6 +67,9 @@ class StoreImpl final : public Store {
   void SetChangeListener(ChangeListener* listener) override {
     pipeline_->SetChangeListener(listener);
   }
+  void SetStreamListener(StreamListener* listener) override {
+    pipeline_->SetStreamListener(listener);
+  }
   absl::Status Checkpoint() override { return housekeeper_.Checkpoint(); }
   absl::Status Verify() override;
   absl::Status Health() override { return pipeline_->Health(); }

@@ -148,6 +148,14 @@ class ChangeListener {
   virtual void OnChanges(PartitionId lineage) = 0;
 };
 
+// The same of stream records.
+class StreamListener {
+ public:
+  virtual ~StreamListener() = default;
+  // As OnChanges.
+  virtual void OnStreamRecords(PartitionId lineage) = 0;
+};
+
 struct StoreOptions {
   std::string directory;
   Clock* clock = Clock::Real();
@@ -213,6 +221,7 @@ class Store {
   // Borrowed until it is replaced (null: by none); it is not called any more
   // when this returns. Not to be called from the listener.
   virtual void SetChangeListener(ChangeListener* listener) = 0;
+  virtual void SetStreamListener(StreamListener* listener) = 0;
 
   // Takes one now and waits for it.
   virtual absl::Status Checkpoint() = 0;

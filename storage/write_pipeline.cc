@@ -216,18 +216,29 @@ void WritePipeline::Publish(Batch& batch) {
   }
   if (!batch.has_effects()) return;
   parts_.partitions->Update(batch);
-  if (listener_ != nullptr) TellOfChanges(batch);
+  TellOfChanges(batch);
 }
 
 void WritePipeline::TellOfChanges(Batch& batch) {
   for (const PartitionBatch& partition : batch.partitions()) {
-    if (partition.has_changes) listener_->OnChanges(partition.after.info.id);
+    const PartitionId id = partition.after.info.id;
+    if (partition.has_changes && listener_ != nullptr) {
+      listener_->OnChanges(id);
+    }
+    if (partition.has_stream_records && stream_listener_ != nullptr) {
+      stream_listener_->OnStreamRecords(id);
+    }
   }
 }
 
 void WritePipeline::SetChangeListener(ChangeListener* listener) {
   absl::MutexLock lock(&publish_);
   listener_ = listener;
+}
+
+void WritePipeline::SetStreamListener(StreamListener* listener) {
+  absl::MutexLock lock(&publish_);
+  stream_listener_ = listener;
 }
 
 void WritePipeline::Answer(Batch& batch) {

@@ -92,8 +92,10 @@ class WritePipeline {
   // Takes no more, finishes what was accepted, ends the workers.
   void Stop();
 
-  // As Store::SetChangeListener.
+  // As in Store.
   void SetChangeListener(ChangeListener* listener)
+      ABSL_LOCKS_EXCLUDED(publish_);
+  void SetStreamListener(StreamListener* listener)
       ABSL_LOCKS_EXCLUDED(publish_);
 
   // As Store::Submit.
@@ -137,6 +139,7 @@ class WritePipeline {
 
   absl::Mutex publish_ ABSL_ACQUIRED_AFTER(sync_);
   ChangeListener* listener_ ABSL_GUARDED_BY(publish_) = nullptr;
+  StreamListener* stream_listener_ ABSL_GUARDED_BY(publish_) = nullptr;
 
   absl::Mutex answer_ ABSL_ACQUIRED_AFTER(publish_);
 

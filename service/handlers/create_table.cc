@@ -11,10 +11,12 @@
 #include "service/handlers/handler.h"
 #include "service/handlers/handlers.h"
 #include "service/handlers/schema_request.h"
+#include "service/handlers/stream_request.h"
 #include "service/handlers/table_description.h"
 #include "service/handlers/table_settings.h"
 #include "service/handlers/tags.h"
 #include "service/handlers/throughput.h"
+#include "service/streams/stream_names.h"
 #include "service/validation.h"
 
 namespace pallet::service {
@@ -34,6 +36,8 @@ absl::Status CheckConstraints(const v1::CreateTableRequest& request) {
   CheckEnum(EnumRule::kTableClass, request.table_class(), "tableClass",
             &constraints);
   CheckEncryption(request.sse_specification(), &constraints);
+  CheckStream(request.has_stream_specification(),
+              request.stream_specification(), &constraints);
   return constraints.ToStatus();
 }
 
@@ -59,6 +63,7 @@ absl::Status CheckSchema(const v1::CreateTableRequest& request,
 
 // REQUIRES: throughput and schema are valid.
 absl::StatusOr<TableRecord> RecordOf(const v1::CreateTableRequest& request,
+                                     const std::string& stream_label,
                                      absl::Time now) {
   TableRecord record;
   record.set_name(request.table_name());
@@ -104,6 +109,11 @@ absl::StatusOr<TableRecord> RecordOf(const v1::CreateTableRequest& request,
   RETURN_IF_ERROR(AddGlobalIndexes(request, &record));
   RETURN_IF_ERROR(SetEncryption(SettingOf::kNewTable,
                                 request.sse_specification(), &record));
+  if (request.has_stream_specification()) {
+    RETURN_IF_ERROR(SetStream(SettingOf::kNewTable,
+                              request.stream_specification(), stream_label, now,
+                              &record));
+  }
   RETURN_IF_ERROR(CheckTags(request.tags()));
   RETURN_IF_ERROR(AddTags(request.tags(), &record));
   return record;
@@ -116,10 +126,16 @@ absl::StatusOr<std::string> CreateTable(const HandlerOptions& options,
   RETURN_IF_ERROR(CheckBilling(request));
   RETURN_IF_ERROR(CheckSchema(request, options.max_global_indexes));
   RETURN_IF_ERROR(CheckIndexBilling(request));
-  ASSIGN_OR_RETURN(TableRecord record, RecordOf(request, options.clock->Now()));
+  const absl::Time now = options.clock->Now();
+  ASSIGN_OR_RETURN(
+      TableRecord record,
+      RecordOf(request,
+               NewStreamLabel(*options.host->map(), request.table_name(), now),
+               now));
   ASSIGN_OR_RETURN(cluster::TablePtr table,
                    options.host->CreateTable(std::move(record)));
   ASSIGN_OR_RETURN(table, KeepIndexes(options, std::move(table)));
+  RETURN_IF_ERROR(KeepStreams(options, *table));
   v1::CreateTableResponse response;
   cluster::TableCounts none;
   none.local_indexes.resize(table->local_indexes.size());

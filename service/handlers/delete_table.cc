@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// DeleteTable: the name is free when it answers; rows go in the background.
+// DeleteTable: the name is free when it answers; rows go in the background, and
+// what its streams have goes when it is too old.
 #include "pallet/storage/v1/catalog.pb.h"
 #include "pallet/v1/table_service.pb.h"
 #include "service/handlers/handler.h"
 #include "service/handlers/handlers.h"
 #include "service/handlers/table_description.h"
+#include "service/streams/shards.h"
 #include "service/validation.h"
 
 namespace pallet::service {
@@ -32,6 +34,11 @@ absl::StatusOr<std::string> DeleteTable(const HandlerOptions& options,
                    host.DeleteTable(name, CheckUnprotected));
   if (options.index_keeper != nullptr && table->schema_version > 0) {
     options.index_keeper->TableGone(*table);
+  }
+  const auto map = host.map();
+  for (const cluster::TablePtr& gone : map->gone()) {
+    // What it leaves undone, the keeper of streams does later.
+    if (gone->id == table->id) (void)SettleStreams(host, *gone);
   }
   v1::DeleteTableResponse response;
   *response.mutable_table_description() = Describe(*table, counts);

@@ -2,6 +2,7 @@
 #include "service/handlers/handlers.h"
 
 #include "base/status_macros.h"
+#include "service/streams/shards.h"
 
 namespace pallet::service {
 
@@ -14,8 +15,12 @@ void RegisterHandlers(const HandlerOptions& options,
   RegisterDeleteTable(options, registry);
   RegisterDescribeEndpoints(options, registry);
   RegisterDescribeLimits(options, registry);
+  RegisterDescribeStream(options, registry);
   RegisterDescribeTable(options, registry);
   RegisterGetItem(options, registry);
+  RegisterGetRecords(options, registry);
+  RegisterGetShardIterator(options, registry);
+  RegisterListStreams(options, registry);
   RegisterListTables(options, registry);
   RegisterPutItem(options, registry);
   RegisterQuery(options, registry);
@@ -43,6 +48,11 @@ absl::StatusOr<cluster::TablePtr> KeepIndexes(const HandlerOptions& options,
   RETURN_IF_ERROR(options.index_keeper->TableChanged(table));
   cluster::TablePtr now = options.host->FindTable(table->name);
   return now != nullptr ? now : table;
+}
+
+absl::Status KeepStreams(const HandlerOptions& options,
+                         const cluster::Table& table) {
+  return SettleStreams(*options.host, table);
 }
 
 }  // namespace pallet::service

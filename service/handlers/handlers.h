@@ -9,6 +9,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "base/clock.h"
 #include "base/executor.h"
 #include "cluster/partition_host.h"
@@ -32,6 +33,8 @@ struct HandlerOptions {
   // Null: there are no transactions, and no writes with tokens.
   Transactions* transactions = nullptr;
   size_t max_global_indexes = model::kMaxGlobalIndexes;  // of a table
+  // How long streams are kept when they are closed.
+  absl::Duration stream_retention = absl::Hours(24);
   // Shared by the handlers, which keep it.
   std::shared_ptr<ExpressionCache> expressions =
       std::make_shared<ExpressionCache>();
@@ -49,6 +52,10 @@ void RegisterHandlers(const HandlerOptions& options,
 absl::StatusOr<cluster::TablePtr> KeepIndexes(const HandlerOptions& options,
                                               cluster::TablePtr table);
 
+// Opens and closes shards of a table that was made or changed.
+absl::Status KeepStreams(const HandlerOptions& options,
+                         const cluster::Table& table);
+
 void RegisterBatchGetItem(const HandlerOptions&, OperationRegistry*);
 void RegisterBatchWriteItem(const HandlerOptions&, OperationRegistry*);
 void RegisterCreateTable(const HandlerOptions&, OperationRegistry*);
@@ -56,12 +63,16 @@ void RegisterDeleteItem(const HandlerOptions&, OperationRegistry*);
 void RegisterDeleteTable(const HandlerOptions&, OperationRegistry*);
 void RegisterDescribeEndpoints(const HandlerOptions&, OperationRegistry*);
 void RegisterDescribeLimits(const HandlerOptions&, OperationRegistry*);
+void RegisterDescribeStream(const HandlerOptions&, OperationRegistry*);
 void RegisterDescribeTable(const HandlerOptions&, OperationRegistry*);
 // They run the operations that are registered already.
 void RegisterBatchExecuteStatement(const HandlerOptions&, OperationRegistry*);
 void RegisterExecuteStatement(const HandlerOptions&, OperationRegistry*);
 void RegisterExecuteTransaction(const HandlerOptions&, OperationRegistry*);
 void RegisterGetItem(const HandlerOptions&, OperationRegistry*);
+void RegisterGetRecords(const HandlerOptions&, OperationRegistry*);
+void RegisterGetShardIterator(const HandlerOptions&, OperationRegistry*);
+void RegisterListStreams(const HandlerOptions&, OperationRegistry*);
 void RegisterListTables(const HandlerOptions&, OperationRegistry*);
 void RegisterPutItem(const HandlerOptions&, OperationRegistry*);
 void RegisterQuery(const HandlerOptions&,

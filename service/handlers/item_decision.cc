@@ -141,10 +141,14 @@ absl::Status CheckUnlocked(const cluster::PartitionHost& host,
                           "Transaction is ongoing for the item");
 }
 
-cluster::TablePtr LookAgain(const cluster::PartitionHost& host,
-                            cluster::TablePtr table,
-                            const storage::WriteContext& context) {
+absl::StatusOr<cluster::TablePtr> LookAgain(
+    const cluster::PartitionHost& host, cluster::TablePtr table,
+    const storage::WriteContext& context) {
   if (context.schema_version() <= table->schema_version) return table;
+  if (context.schema_version() == cluster::kGoneSchemaVersion) {
+    return model::MakeError(model::Reason::kResourceNotFound,
+                            "Requested resource not found");
+  }
   cluster::TablePtr now = host.FindTable(table->name);
   if (now == nullptr || now->id != table->id) return table;
   return now;

@@ -85,10 +85,10 @@ absl::Status CheckUnlocked(const cluster::PartitionHost& host,
                            absl::string_view row_key,
                            storage::WriteContext& context);
 
-// The table as the partition has it by now: its indexes may have changed since
-// the write was made.
-cluster::TablePtr LookAgain(const cluster::PartitionHost& host,
-                            cluster::TablePtr table,
-                            const storage::WriteContext& context);
+// The table as the partition has it by now: its indexes and streams may have
+// changed since the write was made. kResourceNotFound if it was deleted.
+absl::StatusOr<cluster::TablePtr> LookAgain(
+    const cluster::PartitionHost& host, cluster::TablePtr table,
+    const storage::WriteContext& context);
 
 }  // namespace pallet::service

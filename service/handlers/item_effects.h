@@ -2,8 +2,8 @@
 //
 // WriteItem: all that follows when an item becomes another one, in the decision
 // that writes it and so in one log record: its row, the rows of local indexes,
-// the size of its item collection,
-// and the change for those who follow the table. Who may do so, and what the item
+// the size of its item collection, the change for those who follow the table, and
+// the record in its stream. Who may do so, and what the item
 // becomes, is for others to say: item_write.h, transactions, expiry.
 #pragma once
 
@@ -25,6 +25,8 @@ struct ItemTransition {
   std::optional<ItemImage> before = {};  // what the context has of the row
   std::optional<ItemImage> after = {};   // CheckIndexKeys took it
   bool reports_units = false;            // of global indexes too
+  bool by_service = false;               // not by a user: it has expired
+  absl::string_view transaction = {};    // its id; empty: of none
 };
 
 // Returns the units that it takes. An item that stays what it is leaves no

@@ -85,7 +85,7 @@ size_t ItemWrite::byte_size() const {
 
 absl::Status ItemWrite::Decide(storage::WriteContext& context) {
   RETURN_IF_ERROR(context_.Check());
-  table_ = LookAgain(*host_, std::move(table_), context);
+  ASSIGN_OR_RETURN(table_, LookAgain(*host_, table_, context));
   outcomes_.reserve(changes_.size());
   for (const ItemChange& change : changes_) {
     RETURN_IF_ERROR(CheckUnlocked(*host_, partition_, change.row_key, context));

@@ -176,6 +176,19 @@ void DescribeSettings(const TableRecord& record, v1::TableDescription* table) {
   }
 }
 
+// Of the last one; it is told of when it is closed, too.
+void DescribeStreams(const TableRecord& record, v1::TableDescription* table) {
+  if (record.streams().empty()) return;
+  const auto& last = record.streams(record.streams_size() - 1);
+  table->set_latest_stream_label(last.label());
+  table->set_latest_stream_arn(
+      absl::StrCat(TableArn(record.name()), "/stream/", last.label()));
+  if (last.has_closed()) return;
+  v1::StreamSpecification* stream = table->mutable_stream_specification();
+  stream->set_stream_enabled(true);
+  stream->set_stream_view_type(static_cast<v1::StreamViewType>(last.view()));
+}
+
 void DescribeSkipped(const gsi::IndexProgress& progress,
                      v1::IndexProgress* out) {
   out->set_items_skipped(static_cast<int64_t>(progress.items_skipped));
@@ -229,6 +242,7 @@ v1::TableDescription Describe(const cluster::Table& table,
   DescribeThroughput(record, &description);
   DescribeClass(record, &description);
   DescribeSettings(record, &description);
+  DescribeStreams(record, &description);
   return description;
 }
 

@@ -9,9 +9,11 @@
 #include "service/handlers/handler.h"
 #include "service/handlers/handlers.h"
 #include "service/handlers/schema_request.h"
+#include "service/handlers/stream_request.h"
 #include "service/handlers/table_description.h"
 #include "service/handlers/table_settings.h"
 #include "service/handlers/throughput.h"
+#include "service/streams/stream_names.h"
 #include "service/validation.h"
 
 namespace pallet::service {
@@ -31,6 +33,8 @@ absl::Status CheckConstraints(const v1::UpdateTableRequest& request) {
   CheckEnum(EnumRule::kTableClass, request.table_class(), "tableClass",
             &constraints);
   CheckEncryption(request.sse_specification(), &constraints);
+  CheckStream(request.has_stream_specification(),
+              request.stream_specification(), &constraints);
   return constraints.ToStatus();
 }
 
@@ -40,7 +44,7 @@ absl::Status CheckSomethingChanges(const v1::UpdateTableRequest& request) {
       request.has_provisioned_throughput() ||
       !request.global_secondary_index_updates().empty() ||
       request.table_class() != v1::TABLE_CLASS_UNSPECIFIED ||
-      request.has_sse_specification() ||
+      request.has_sse_specification() || request.has_stream_specification() ||
       SaysSomething(request.on_demand_throughput()) ||
       SaysSomething(request.warm_throughput());
   if (request.has_deletion_protection_enabled()) {
@@ -97,8 +101,8 @@ absl::Status ChangeBilling(const v1::UpdateTableRequest& request,
 }
 
 absl::Status Change(const v1::UpdateTableRequest& request,
-                    size_t max_global_indexes, absl::Time now,
-                    TableRecord* record) {
+                    size_t max_global_indexes, const std::string& stream_label,
+                    absl::Time now, TableRecord* record) {
   const bool was_per_request = IsPayPerRequest(*record);
   RETURN_IF_ERROR(ChangeBilling(request, now, record));
   RETURN_IF_ERROR(UpdateGlobalIndexes(request, max_global_indexes,
@@ -112,6 +116,11 @@ absl::Status Change(const v1::UpdateTableRequest& request,
   if (request.has_sse_specification()) {
     RETURN_IF_ERROR(SetEncryption(SettingOf::kExistingTable,
                                   request.sse_specification(), record));
+  }
+  if (request.has_stream_specification()) {
+    RETURN_IF_ERROR(SetStream(SettingOf::kExistingTable,
+                              request.stream_specification(), stream_label, now,
+                              record));
   }
   if (request.table_class() != v1::TABLE_CLASS_UNSPECIFIED) {
     record->set_table_class(
@@ -134,12 +143,15 @@ absl::StatusOr<std::string> UpdateTable(const HandlerOptions& options,
   if (options.host->FindTable(name) == nullptr)
     return DescribedTableNotFound(name);
   const absl::Time now = options.clock->Now();
+  const std::string stream_label =
+      NewStreamLabel(*options.host->map(), name, now);
   ASSIGN_OR_RETURN(cluster::TablePtr table,
                    options.host->UpdateTable(name, [&](TableRecord& record) {
-                     return Change(request, options.max_global_indexes, now,
-                                   &record);
+                     return Change(request, options.max_global_indexes,
+                                   stream_label, now, &record);
                    }));
   ASSIGN_OR_RETURN(table, KeepIndexes(options, std::move(table)));
+  RETURN_IF_ERROR(KeepStreams(options, *table));
   ASSIGN_OR_RETURN(const cluster::TableCounts counts,
                    options.host->CountsOf(*table));
   v1::UpdateTableResponse response;

@@ -81,7 +81,7 @@ absl::StatusOr<bool> DecidePart(const cluster::PartitionHost& host,
                                 const TransactionPart& part,
                                 storage::WriteContext& context,
                                 PartDecision* decision, Refusals* refusals) {
-  decision->table = LookAgain(host, part.table, context);
+  ASSIGN_OR_RETURN(decision->table, LookAgain(host, part.table, context));
   decision->items.reserve(part.actions.size());
   bool all = true;
   for (const TransactionAction& action : part.actions) {
@@ -124,7 +124,8 @@ std::vector<ItemOutcome> OutcomesOf(const TransactionPart& part,
 }
 
 absl::Status WritePart(const TransactionPart& part,
-                       const PartDecision& decision, Clock* clock,
+                       const PartDecision& decision,
+                       absl::string_view transaction_id, Clock* clock,
                        storage::WriteContext& context,
                        std::vector<ItemOutcome>* outcomes) {
   for (size_t i = 0; i < part.actions.size(); ++i) {
@@ -132,7 +133,8 @@ absl::Status WritePart(const TransactionPart& part,
     if (action.only_checks) continue;
     const ItemDecision& item = decision.items[i];
     ItemTransition transition = {.row_key = action.change.row_key,
-                                 .reports_units = action.change.reports_units};
+                                 .reports_units = action.change.reports_units,
+                                 .transaction = transaction_id};
     if (item.old.has_value()) {
       transition.before = {item.old->item, item.old->item_size};
     }
@@ -176,7 +178,8 @@ absl::StatusOr<std::vector<UnitsByArm>> ApplyLocks(
     const cluster::PartitionHost& host, const cluster::TablePtr& table,
     storage::PartitionId partition, absl::Span<const std::string> row_keys,
     const LockOwner& owner, storage::WriteContext& context) {
-  const cluster::TablePtr now = LookAgain(host, table, context);
+  ASSIGN_OR_RETURN(const cluster::TablePtr now,
+                   LookAgain(host, table, context));
   std::vector<UnitsByArm> units;
   for (const std::string& row_key : row_keys) {
     ASSIGN_OR_RETURN(const std::optional<LockRecord> lock,
@@ -186,7 +189,9 @@ absl::StatusOr<std::vector<UnitsByArm>> ApplyLocks(
     if (lock->kind() != storage::v1::LOCK_KIND_CHECK) {
       ASSIGN_OR_RETURN(const std::optional<storage::RowView> old,
                        context.Get(row_key));
-      ItemTransition transition = {.row_key = row_key, .reports_units = true};
+      ItemTransition transition = {.row_key = row_key,
+                                   .reports_units = true,
+                                   .transaction = owner.transaction_id};
       if (old.has_value()) transition.before = {old->item, old->item_size};
       if (lock->kind() == storage::v1::LOCK_KIND_PUT) {
         transition.after = {lock->item(), lock->item_size()};

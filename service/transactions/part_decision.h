@@ -42,9 +42,11 @@ absl::StatusOr<bool> DecidePart(const cluster::PartitionHost& host,
 std::vector<ItemOutcome> OutcomesOf(const TransactionPart& part,
                                     const PartDecision& decision);
 
-// Writes all of it and adds the units to the outcomes.
+// Writes all of it and adds the units to the outcomes. `transaction_id` is for
+// those who follow the table.
 absl::Status WritePart(const TransactionPart& part,
-                       const PartDecision& decision, Clock* clock,
+                       const PartDecision& decision,
+                       absl::string_view transaction_id, Clock* clock,
                        storage::WriteContext& context,
                        std::vector<ItemOutcome>* outcomes);
 

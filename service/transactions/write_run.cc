@@ -187,7 +187,11 @@ absl::Status WriteRun::DecideAlone(storage::WriteContext& context) {
     return WhyNot();
   }
   std::vector<ItemOutcome> outcomes = OutcomesOf(part, decision);
-  RETURN_IF_ERROR(WritePart(part, decision, clock, context, &outcomes));
+  // Alone it needs no id but for those who read a stream.
+  std::string id = transaction_id_;
+  if (id.empty() && !decision.table->streams.empty())
+    id = RealEntropy(kIdBytes);
+  RETURN_IF_ERROR(WritePart(part, decision, id, clock, context, &outcomes));
   for (size_t i = 0; i < outcomes.size(); ++i) {
     outcomes_[part.actions[i].position] = std::move(outcomes[i]);
   }

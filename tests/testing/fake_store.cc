@@ -14,6 +14,7 @@
 #include "model/errors.h"
 #include "storage/key_codec.h"
 #include "storage/partition_state.h"
+#include "storage/side_rows.h"
 
 namespace pallet::testing {
 
@@ -138,22 +139,25 @@ class Writer final : public storage::WriteContext {
   void Put(absl::string_view row_key, absl::string_view item_bytes,
            uint32_t item_size) override {
     CHECK(Holds(partition_, row_key));
+    if (storage::OrdinalOf(partition_, row_key) == 0) ++changed_;
     effects_[std::string(row_key)] =
-        Row{change_seq(), item_size, std::string(item_bytes)};
+        Row{LastChange(), item_size, std::string(item_bytes)};
   }
 
   void Delete(absl::string_view row_key) override {
     CHECK(Holds(partition_, row_key));
+    const auto before = Get(row_key);
+    const bool is_there = before.ok() && before->has_value();
+    if (is_there && storage::OrdinalOf(partition_, row_key) == 0) ++changed_;
     effects_[std::string(row_key)] = std::nullopt;
   }
 
   ChangeSeq change_seq() const override {
-    return ChangeSeq(partition_.change_seq.value() + 1);
+    return ChangeSeq(LastChange().value() + 1);
   }
 
   void PutSideRow(absl::string_view row_key, absl::string_view bytes) override {
-    side_rows_[std::string(row_key)] =
-        Row{partition_.change_seq, 0, std::string(bytes)};
+    side_rows_[std::string(row_key)] = Row{LastChange(), 0, std::string(bytes)};
   }
 
   void DeleteSideRow(absl::string_view row_key) override {
@@ -171,7 +175,7 @@ class Writer final : public storage::WriteContext {
       rows_.erase(key);
       if (row.has_value()) rows_[key] = std::move(*row);
     }
-    if (!effects_.empty()) partition_.change_seq = change_seq();
+    partition_.change_seq = LastChange();
     for (auto& [key, row] : effects_) {
       const uint32_t ordinal = storage::OrdinalOf(partition_, key);
       storage::RowCounts counts = storage::CountsOf(partition_, ordinal);
@@ -190,8 +194,13 @@ class Writer final : public storage::WriteContext {
   }
 
  private:
+  ChangeSeq LastChange() const {
+    return ChangeSeq(partition_.change_seq.value() + changed_);
+  }
+
   Rows& rows_;
   PartitionInfo& partition_;
+  uint64_t changed_ = 0;  // rows of the table
   std::map<std::string, std::optional<Row>> effects_;
   std::map<std::string, std::optional<Row>> side_rows_;
 };
@@ -258,8 +267,10 @@ class FakeStore final : public storage::Store {
     const auto partition = content_->partitions.find(id);
     if (partition == content_->partitions.end()) return NoSuchPartition(id);
     for (auto row = content_->rows.begin(); row != content_->rows.end();) {
-      row = Holds(partition->second, row->first) ? content_->rows.erase(row)
-                                                 : std::next(row);
+      const bool goes = storage::IsSideRow(row->first)
+                            ? storage::OwnerOfSideRow(row->first) == id
+                            : Holds(partition->second, row->first);
+      row = goes ? content_->rows.erase(row) : std::next(row);
     }
     content_->partitions.erase(partition);
     return absl::OkStatus();
@@ -283,6 +294,7 @@ class FakeStore final : public storage::Store {
 
   // Nobody follows a fake.
   void SetChangeListener(storage::ChangeListener*) override {}
+  void SetStreamListener(storage::StreamListener*) override {}
   absl::Status Checkpoint() override { return absl::OkStatus(); }
   absl::Status Verify() override { return absl::OkStatus(); }
   absl::Status Health() override { return disk_->Refusal(directory_); }

@@ -98,6 +98,9 @@ class StoreProxy final : public storage::Store {
   void SetChangeListener(storage::ChangeListener* listener) override {
     store_->SetChangeListener(listener);
   }
+  void SetStreamListener(storage::StreamListener* listener) override {
+    store_->SetStreamListener(listener);
+  }
   absl::Status Checkpoint() override { return store_->Checkpoint(); }
   absl::Status Verify() override { return store_->Verify(); }
   absl::Status Health() override { return store_->Health(); }

@@ -80,10 +80,10 @@ test('a Node client', async (t) => {
   await t.test('what is not built is refused by name', async () => {
     await assert.rejects(
         call(tables, 'UpdateTable', {
-          table_name: 'music', stream_specification: {stream_enabled: true},
+          table_name: 'music', multi_region_consistency: 1,
         }),
         (error) => error.code === grpc.status.UNIMPLEMENTED &&
-            /stream_specification/.test(error.details));
+            /multi_region_consistency/.test(error.details));
   });
 
   await t.test('stream scan gives every item', async () => {

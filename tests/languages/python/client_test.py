@@ -101,11 +101,9 @@ class ClientTest(unittest.TestCase):
     def test_what_is_not_built_is_refused_by_name(self):
         with self.assertRaises(grpc.RpcError) as caught:
             self.tables.UpdateTable(table_service_pb2.UpdateTableRequest(
-                table_name="music",
-                stream_specification=table_pb2.StreamSpecification(
-                    stream_enabled=True)))
+                table_name="music", multi_region_consistency=1))
         self.assertEqual(caught.exception.code(), grpc.StatusCode.UNIMPLEMENTED)
-        self.assertIn("stream_specification", caught.exception.details())
+        self.assertIn("multi_region_consistency", caught.exception.details())
 
     def test_a_token_makes_a_repeat_harmless(self):
         count = item_pb2.UpdateItemRequest(

@@ -42,6 +42,30 @@ TEST(SideRowsTest, GoldenKeys) {
   EXPECT_EQ(OwnerOfSideRow(BackfillKey(PartitionId(3), 7)), PartitionId(3));
 }
 
+TEST(SideRowsTest, GoldenKeysOfStreams) {
+  const std::string record = StreamRecordKey(PartitionId(3), 2, ChangeSeq(258));
+  EXPECT_EQ(absl::BytesToHexString(record),
+            "ffffff07"
+            "0000000000000003"
+            "0000000000000002"
+            "0000000000000102");
+  EXPECT_EQ(absl::BytesToHexString(ShardKey(PartitionId(3), 2)),
+            "ffffff07"
+            "0000000000000003"
+            "0000000000000002"
+            "0000000000000000");
+  EXPECT_EQ(SeqOfStreamRecordKey(record), ChangeSeq(258));
+  EXPECT_TRUE(IsStreamRecord(record));
+  EXPECT_FALSE(IsStreamRecord(ShardKey(PartitionId(3), 2)));
+  EXPECT_FALSE(IsStreamRecord(ChangeKey(PartitionId(3), ChangeSeq(258))));
+  const SideRange records = StreamRecordsOf(PartitionId(3), 2);
+  EXPECT_LT(ShardKey(PartitionId(3), 2), records.begin);
+  EXPECT_LE(records.begin, StreamRecordKey(PartitionId(3), 2, ChangeSeq(1)));
+  EXPECT_LT(StreamRecordKey(PartitionId(3), 2, ChangeSeq(UINT64_MAX)),
+            records.end);
+  EXPECT_LE(records.end, ShardKey(PartitionId(3), 3));
+}
+
 TEST(SideRowsTest, RangesHoldTheRowsOfOnePartition) {
   const SideRange changes = ChangesOf(PartitionId(3));
   for (const uint64_t seq : {uint64_t{0}, uint64_t{7}, UINT64_MAX}) {
@@ -140,6 +164,7 @@ TEST_F(SideRowStoreTest, TheSchemaVersionIsSeenByLaterWritesAndSurvives) {
 TEST_F(SideRowStoreTest, GoWithTheirPartition) {
   ASSERT_TRUE(Write([](WriteContext& context) {
                 context.PutSideRow(CursorKey(kPartition, PartitionId(9)), "1");
+                context.PutSideRow(ShardKey(kPartition, 1), "1");
                 return PutItemWithChange(context, "a");
               }).ok());
   ASSERT_TRUE(store_->DropPartition(kPartition).ok());
@@ -149,6 +174,7 @@ TEST_F(SideRowStoreTest, GoWithTheirPartition) {
   }
   EXPECT_EQ(ReadItem(*store_, ChangeKey(kPartition, ChangeSeq(1))), "none");
   EXPECT_EQ(ReadItem(*store_, CursorKey(kPartition, PartitionId(9))), "none");
+  EXPECT_EQ(ReadItem(*store_, ShardKey(kPartition, 1)), "none");
   EXPECT_TRUE(store_->Verify().ok()) << store_->Verify();
 }
 
@@ -183,6 +209,39 @@ TEST_F(SideRowStoreTest, TheListenerHearsOfChangesBeforeTheAnswer) {
   ASSERT_TRUE(
       Write([](WriteContext& c) { return PutItemWithChange(c, "b"); }).ok());
   EXPECT_EQ(listener.told().size(), 1u);
+}
+
+class StreamWatcher : public StreamListener {
+ public:
+  void OnStreamRecords(PartitionId lineage) override {
+    absl::MutexLock lock(&mutex_);
+    told_.push_back(lineage);
+  }
+  size_t told() {
+    absl::MutexLock lock(&mutex_);
+    return told_.size();
+  }
+
+ private:
+  absl::Mutex mutex_;
+  std::vector<PartitionId> told_ ABSL_GUARDED_BY(mutex_);
+};
+
+TEST_F(SideRowStoreTest, TheStreamListenerHearsOfRecordsAlone) {
+  StreamWatcher watcher;
+  store_->SetStreamListener(&watcher);
+  ASSERT_TRUE(Write([](WriteContext& context) {
+                context.PutSideRow(ShardKey(kPartition, 1), "x");
+                return PutItemWithChange(context, "a");
+              }).ok());
+  EXPECT_EQ(watcher.told(), 0u);
+  ASSERT_TRUE(Write([](WriteContext& context) {
+                context.PutSideRow(
+                    StreamRecordKey(kPartition, 1, context.change_seq()), "x");
+                return absl::OkStatus();
+              }).ok());
+  EXPECT_EQ(watcher.told(), 1u);
+  store_->SetStreamListener(nullptr);
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "google/protobuf/message.h"
 #include "google/protobuf/text_format.h"
 #include "model/errors.h"
+#include "pallet/v1/change_service.pb.h"
 #include "pallet/v1/item_service.pb.h"
 #include "pallet/v1/table_service.pb.h"
 
@@ -21,6 +22,7 @@ std::unique_ptr<Message> NewPublicMessage(absl::string_view name) {
   // A use of each service's file, so that the linker keeps them.
   CHECK(v1::PipelineRequest::descriptor() != nullptr);
   CHECK(v1::CreateTableRequest::descriptor() != nullptr);
+  CHECK(v1::WatchRequest::descriptor() != nullptr);
   const auto* type =
       google::protobuf::DescriptorPool::generated_pool()->FindMessageTypeByName(
           absl::StrCat("pallet.v1.", name));

@@ -8,6 +8,7 @@
 
 #include "absl/synchronization/notification.h"
 #include "model/errors.h"
+#include "pallet/v1/change_service.pb.h"
 #include "pallet/v1/item_service.pb.h"
 #include "pallet/v1/table_service.pb.h"
 #include "tests/unit/service/handlers/handler_fixture.h"
@@ -27,8 +28,9 @@ TEST_F(HandlerTest, TheseOperationsAreBuilt) {
       registry_.Names(),
       ElementsAre("BatchExecuteStatement", "BatchGetItem", "BatchWriteItem",
                   "CreateTable", "DeleteItem", "DeleteTable",
-                  "DescribeEndpoints", "DescribeLimits", "DescribeTable",
-                  "ExecuteStatement", "ExecuteTransaction", "GetItem",
+                  "DescribeEndpoints", "DescribeLimits", "DescribeStream",
+                  "DescribeTable", "ExecuteStatement", "ExecuteTransaction",
+                  "GetItem", "GetRecords", "GetShardIterator", "ListStreams",
                   "ListTables", "ListTagsOfResource", "PutItem", "Query",
                   "Scan", "StreamQuery", "StreamScan", "TagResource",
                   "TransactGetItems", "TransactWriteItems", "UntagResource",
@@ -40,8 +42,10 @@ TEST_F(HandlerTest, EveryOperationIsAnRpcOfTheContract) {
     const auto* items = v1::PipelineRequest::descriptor()->file()->service(0);
     const auto* tables =
         v1::CreateTableRequest::descriptor()->file()->service(0);
+    const auto* changes = v1::WatchRequest::descriptor()->file()->service(0);
     const auto* method = items->FindMethodByName(name);
     if (method == nullptr) method = tables->FindMethodByName(name);
+    if (method == nullptr) method = changes->FindMethodByName(name);
     ASSERT_NE(method, nullptr) << name;
     EXPECT_EQ(method->server_streaming(), registry_.Find(name) == nullptr);
   }

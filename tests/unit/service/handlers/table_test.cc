@@ -185,9 +185,6 @@ TEST_F(TableTest, UnbuiltFieldsAreRefusedAndNothingIsMade) {
   EXPECT_THAT(Create(Named("new") + ByPk() + kPerRequest +
                      "vector_indexes { index_name: 'by_name' }"),
               StartsWith("NOT_BUILT: The field vector_indexes"));
-  EXPECT_THAT(Create(Named("new") + ByPk() + kPerRequest +
-                     "stream_specification { stream_enabled: false }"),
-              StartsWith("NOT_BUILT"));
   EXPECT_EQ(Call("DescribeTable", Named("new")),
             "RESOURCE_NOT_FOUND: Requested resource not found: Table: new not "
             "found");
@@ -292,7 +289,7 @@ TEST_F(TableTest, UpdatesThatChangeNothingAreRefused) {
   EXPECT_THAT(Call("UpdateTable",
                    Named("nowhere") + "deletion_protection_enabled: true"),
               StartsWith("RESOURCE_NOT_FOUND"));
-  EXPECT_THAT(Call("UpdateTable", Named("plain") + "stream_specification {}"),
+  EXPECT_THAT(Call("UpdateTable", Named("plain") + "replica_updates {}"),
               StartsWith("NOT_BUILT"));
 }
 
