@@ -201,6 +201,89 @@ class Boto3Test(unittest.TestCase):
                          [6, None, 14])
         self.assertEqual(got["ConsumedCapacity"][0]["ReadCapacityUnits"], 6)
 
+    def run_statement(self, statement, *parameters, **more):
+        if parameters:
+            more["Parameters"] = list(parameters)
+        return CLIENT.execute_statement(Statement=statement, **more)
+
+    def test_statements(self):
+        for n in range(5):
+            answer = self.run_statement(
+                "INSERT INTO Things VALUE {'kind': ?, 'n': ?, 'm': {'l': [?, 'x']}}",
+                "sql", n, Decimal(n) / 4)
+            self.assertEqual(answer["Items"], [])
+        with self.assertRaises(CLIENT.exceptions.DuplicateItemException) as caught:
+            self.run_statement("INSERT INTO Things VALUE {'kind': 'sql', 'n': 1}")
+        self.assertEqual(caught.exception.response["Error"]["Message"],
+                         "Duplicate primary key exists in table")
+
+        pages, token = [], {}
+        while True:
+            page = self.run_statement(
+                'SELECT n, m.l[0] FROM "Things" WHERE kind = ? AND n > ? '
+                "ORDER BY n DESC", "sql", 0, Limit=3, ConsistentRead=True,
+                ReturnConsumedCapacity="TOTAL", **token)
+            pages.append(page["Items"])
+            self.assertEqual(page["ConsumedCapacity"]["CapacityUnits"], 1)
+            if "NextToken" not in page:
+                break
+            token = {"NextToken": page["NextToken"]}
+        self.assertEqual(pages, [[{"n": n, "l[0]": Decimal(n) / 4} for n in (4, 3, 2)],
+                                 [{"n": 1, "l[0]": Decimal("0.25")}]])
+        with self.assertRaises(ClientError) as caught:
+            self.run_statement("SELECT * FROM Things", **token)
+        self.assertEqual(caught.exception.response["Error"]["Message"],
+                         "NextToken does not match request")
+
+        self.assertEqual(self.run_statement(
+            "UPDATE Things SET tags = set_add(tags, <<'a', 'b'>>) REMOVE m "
+            "WHERE kind = 'sql' AND n = 1 RETURNING ALL NEW *")["Items"],
+            [{"kind": "sql", "n": 1, "tags": {"a", "b"}}])
+        with self.assertRaises(CLIENT.exceptions.ConditionalCheckFailedException):
+            self.run_statement("DELETE FROM Things WHERE kind = 'sql' AND n = 1 "
+                               "AND contains(tags, 'z')")
+        with self.assertRaises(ClientError) as caught:
+            self.run_statement("SELECT * FROM Things WHERE")
+        self.assertEqual(caught.exception.response["Error"], {
+            "Code": "ValidationException",
+            "Message": "Statement wasn't well formed, can't be processed: "
+                       "Unexpected term"})
+
+    def test_batches_of_statements(self):
+        answer = CLIENT.batch_execute_statement(Statements=[
+            {"Statement": "INSERT INTO Things VALUE {'kind': 'several', 'n': ?}",
+             "Parameters": [n]} for n in (1, 2, 1)])
+        codes = [r.get("Error", {}).get("Code") for r in answer["Responses"]]
+        self.assertEqual(sorted(codes, key=str), ["DuplicateItem", None, None])
+        answer = CLIENT.batch_execute_statement(Statements=[
+            {"Statement": "SELECT * FROM Things WHERE kind = 'several' AND n = ?",
+             "Parameters": [n]} for n in (1, 3)] + [
+            {"Statement": "SELECT * FROM Things WHERE kind = 'several'"}])
+        self.assertEqual(answer["Responses"][0],
+                         {"TableName": "Things", "Item": {"kind": "several", "n": 1}})
+        self.assertEqual(answer["Responses"][1], {"TableName": "Things"})
+        self.assertEqual(answer["Responses"][2]["Error"]["Code"], "ValidationError")
+
+    def test_transactions_of_statements(self):
+        def transact(*statements, **more):
+            return CLIENT.execute_transaction(TransactStatements=[
+                {"Statement": s} for s in statements], **more)
+        one = "INSERT INTO Things VALUE {'kind': 'both', 'n': 1}"
+        for _ in range(2):
+            self.assertEqual(transact(one, "INSERT INTO Things VALUE {'kind': 'both', "
+                                      "'n': 2}", ClientRequestToken="both")["Responses"],
+                             [])
+        with self.assertRaises(CLIENT.exceptions.TransactionCanceledException) as caught:
+            transact("UPDATE Things SET a = 1 WHERE kind = 'both' AND n = 2", one,
+                     "EXISTS(SELECT * FROM Things WHERE kind = 'both' AND n = 3 "
+                     "AND attribute_not_exists(a))")
+        self.assertEqual(
+            [r["Code"] for r in caught.exception.response["CancellationReasons"]],
+            ["None", "DuplicateItem", "ConditionalCheckFailed"])
+        got = transact(*(f"SELECT * FROM Things WHERE kind = 'both' AND n = {n}"
+                         for n in (2, 3)))
+        self.assertEqual(got["Responses"], [{"Item": {"kind": "both", "n": 2}}, {}])
+
     def test_updates(self):
         key = {"kind": "update", "n": 1}
         answer = self.table.update_item(

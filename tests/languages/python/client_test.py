@@ -14,7 +14,7 @@ from google.protobuf import duration_pb2
 from google.rpc import error_details_pb2, status_pb2
 from pallet.v1 import (batch_pb2, item_pb2, item_service_pb2,
                        item_service_pb2_grpc,
-                       query_pb2, schema_pb2, table_pb2, table_service_pb2,
+                       query_pb2, schema_pb2, statement_pb2, table_pb2, table_service_pb2,
                        table_service_pb2_grpc, value_pb2)
 
 Value = value_pb2.AttributeValue
@@ -97,6 +97,28 @@ class ClientTest(unittest.TestCase):
                 table_name="nowhere", key=item(a=Value(s="b"))))
         self.assertEqual(caught.exception.code(), grpc.StatusCode.NOT_FOUND)
         self.assertEqual(reason_of(caught.exception), "RESOURCE_NOT_FOUND")
+
+    def test_statements(self):
+        insert = statement_pb2.ExecuteStatementRequest(
+            statement="INSERT INTO music VALUE "
+                      "{'artist': ?, 'song': 'Feeling Good', 'year': 1965}",
+            parameters=[Value(s="Nina")])
+        self.items.ExecuteStatement(insert)
+        with self.assertRaises(grpc.RpcError) as caught:
+            self.items.ExecuteStatement(insert)
+        self.assertEqual(caught.exception.code(), grpc.StatusCode.ALREADY_EXISTS)
+        self.assertEqual(reason_of(caught.exception), "DUPLICATE_ITEM")
+        found = self.items.ExecuteStatement(statement_pb2.ExecuteStatementRequest(
+            statement="SELECT year FROM music WHERE artist = ?",
+            parameters=[Value(s="Nina")]))
+        self.assertEqual([i.attributes["year"].n for i in found.items], ["1965"])
+        batch = self.items.BatchExecuteStatement(
+            statement_pb2.BatchExecuteStatementRequest(statements=[
+                statement_pb2.BatchStatementRequest(
+                    statement="DELETE FROM music WHERE artist = 'Nina' AND song = ?",
+                    parameters=[Value(s=song)])
+                for song in ("Feeling Good", "Sinnerman")]))
+        self.assertFalse(any(r.HasField("error") for r in batch.responses))
 
     def test_what_is_not_built_is_refused_by_name(self):
         with self.assertRaises(grpc.RpcError) as caught:

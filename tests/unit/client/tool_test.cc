@@ -260,6 +260,38 @@ TEST_F(CommandTest, LimitStopsAQuery) {
             "{\"k\":1}\n{\"k\":2}\n{\"k\":1}\n");
 }
 
+TEST_F(CommandTest, AStatementPrintsTheItemsOfItsPages) {
+  std::vector<ExecuteStatementRequest> requests;
+  mock_->On<ExecuteStatementRequest>(
+      [&](const ExecuteStatementRequest& request)
+          -> absl::StatusOr<ExecuteStatementResponse> {
+        requests.push_back(request);
+        const int page = static_cast<int>(requests.size());
+        return ExecuteStatementResponse{{Item{{"k", page}}, Item{{"l", page}}},
+                                        page < 3 ? "more" : ""};
+      });
+  const auto run = [&](int64_t limit) {
+    return Print([&](Session& session) {
+      return RunStatement(session, {.statement = "SELECT",
+                                    .parameters = {"\"x\"", "[1]"},
+                                    .limit = limit});
+    });
+  };
+  EXPECT_EQ(run(0),
+            "{\"k\":1}\n{\"l\":1}\n{\"k\":2}\n{\"l\":2}\n{\"k\":3}\n"
+            "{\"l\":3}\n");
+  EXPECT_EQ(code_, kDone);
+  EXPECT_EQ(requests[0].parameters, (std::vector<Value>{"x", List{1}}));
+  EXPECT_EQ(requests[2].page_token, "more");
+  requests.clear();
+  EXPECT_EQ(run(3), "{\"k\":1}\n{\"l\":1}\n{\"k\":2}\n");
+  EXPECT_EQ(requests.size(), 2u);
+  Print([&](Session& session) {
+    return RunStatement(session, {.statement = "SELECT", .parameters = {"x"}});
+  });
+  EXPECT_EQ(code_, kWrongUsage);
+}
+
 TEST_F(CommandTest, LoadPutsEveryItemAndCountsFailures) {
   const std::string path = ::testing::TempDir() + "/load.jsonl";
   std::ofstream(path) << "{\"k\":1}\n{\"k\":2}\n{\"k\":3}\n";
