@@ -14,6 +14,7 @@
 #include "model/expression/parser.h"
 #include "model/expression/projection.h"
 #include "model/expression/update.h"
+#include "model/partiql/parser.h"
 #include "tests/testing/wire_values.h"
 
 namespace pallet::model::expression {
@@ -124,6 +125,35 @@ void BM_FilterSmall(benchmark::State& state) { Filter(state, kSmall); }
 BENCHMARK(BM_FilterSmall);
 void BM_Filter(benchmark::State& state) { Filter(state, kFilter); }
 BENCHMARK(BM_Filter);
+
+void BM_ParseStatement(benchmark::State& state) {
+  constexpr char kStatement[] =
+      "SELECT pk, price, info.x FROM \"shop-items\".\"by-price\" WHERE pk = ? "
+      "AND price BETWEEN 10 AND 99.5 AND begins_with(info.name, 'tea')";
+  for (auto _ : state) {
+    auto statement = partiql::ParseStatement(kStatement);
+    CHECK_OK(statement.status());
+    benchmark::DoNotOptimize(statement);
+  }
+  state.SetBytesProcessed(state.iterations() *
+                          static_cast<int64_t>(sizeof(kStatement) - 1));
+}
+BENCHMARK(BM_ParseStatement);
+
+// 8,192 characters, which is all a statement may have.
+void BM_ParseLongStatement(benchmark::State& state) {
+  std::string text = "INSERT INTO items VALUE {'pk': [";
+  while (text.size() < 8180) text += "{'a': 1}, ";
+  text += "1]}";
+  for (auto _ : state) {
+    auto statement = partiql::ParseStatement(text);
+    CHECK_OK(statement.status());
+    benchmark::DoNotOptimize(statement);
+  }
+  state.SetBytesProcessed(state.iterations() *
+                          static_cast<int64_t>(text.size()));
+}
+BENCHMARK(BM_ParseLongStatement);
 
 void BM_Project(benchmark::State& state) {
   Placeholders placeholders = MakePlaceholders();

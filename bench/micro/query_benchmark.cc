@@ -3,11 +3,13 @@
 // A Query over a page of 1 MB, 1,000 items of 1 KB, in one process: whole, with
 // a filter that all items pass, one that half of them pass, one that none does,
 // and with a projection. What a filter costs is the difference between the first
-// two: they answer with the same items.
+// two: they answer with the same items. BM_Select... ask the same as the benchmark
+// of that name without Select, as a PartiQL statement.
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
@@ -20,6 +22,7 @@
 #include "pallet/storage/v1/catalog.pb.h"
 #include "pallet/wire/v1/item.pb.h"
 #include "pallet/wire/v1/query.pb.h"
+#include "pallet/wire/v1/statement.pb.h"
 #include "service/handlers/handlers.h"
 #include "storage/store.h"
 #include "tests/testing/index_entries.h"
@@ -153,6 +156,31 @@ void QueryTen(benchmark::State& state, bool index) {
   Run(state, query, 10);
 }
 
+void GetOne(benchmark::State& state) {
+  wire::v1::GetItemRequest get;
+  get.set_table_name("items");
+  get.set_key(ItemOf({{"pk", S("p")}, {"sk", N("500")}}));
+  const std::string request = get.SerializeAsString();
+  Collection& collection = Collection::Get();
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(collection.Call("GetItem", request));
+  }
+}
+
+void Select(benchmark::State& state, const char* statement,
+            const std::vector<std::string>& parameters, int items) {
+  wire::v1::ExecuteStatementRequest select;
+  select.set_statement(statement);
+  for (const std::string& value : parameters) select.add_parameters(value);
+  if (items == 10) select.set_limit(10);
+  const std::string request = select.SerializeAsString();
+  Collection& collection = Collection::Get();
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(collection.Call("ExecuteStatement", request));
+  }
+  state.SetItemsProcessed(state.iterations() * items);
+}
+
 constexpr char kFilter[] = "price < :limit AND begins_with(field0, :a)";
 
 void BM_Whole(benchmark::State& state) { Query(state, nullptr, ""); }
@@ -167,6 +195,29 @@ void BM_WholeOfIndex(benchmark::State& state) {
 }
 void BM_TenOfTable(benchmark::State& state) { QueryTen(state, false); }
 void BM_TenOfIndex(benchmark::State& state) { QueryTen(state, true); }
+void BM_One(benchmark::State& state) { GetOne(state); }
+void BM_SelectOne(benchmark::State& state) {
+  Select(state, "SELECT * FROM items WHERE pk = ? AND sk = ?",
+         {S("p"), N("500")}, 1);
+}
+void BM_SelectTenOfTable(benchmark::State& state) {
+  Select(state, "SELECT * FROM items WHERE pk = ? AND sk >= ?",
+         {S("p"), N("500")}, 10);
+}
+void BM_SelectWhole(benchmark::State& state) {
+  Select(state, "SELECT * FROM items WHERE pk = ?", {S("p")}, kItems);
+}
+void BM_SelectHalfPass(benchmark::State& state) {
+  Select(state,
+         "SELECT * FROM items WHERE pk = ? AND price < 50 AND "
+         "begins_with(field0, 'aaa')",
+         {S("p")}, kItems);
+}
+BENCHMARK(BM_One)->UseRealTime();
+BENCHMARK(BM_SelectOne)->UseRealTime();
+BENCHMARK(BM_SelectTenOfTable)->UseRealTime();
+BENCHMARK(BM_SelectWhole)->UseRealTime();
+BENCHMARK(BM_SelectHalfPass)->UseRealTime();
 BENCHMARK(BM_Whole)->UseRealTime();
 BENCHMARK(BM_WholeOfIndex)->UseRealTime();
 BENCHMARK(BM_TenOfTable)->UseRealTime();

@@ -40,7 +40,8 @@ absl::Status CheckEmptyLists(const EncodedRequest& request) {
   for (const std::string& path : request.empty_lists) {
     const absl::string_view member =
         absl::string_view(path).substr(path.rfind('.') + 1);
-    if (member == "attributesToGet" || member == "nonKeyAttributes") {
+    if (member == "attributesToGet" || member == "nonKeyAttributes" ||
+        member == "parameters") {
       constraints.Violated("[]", path,
                            "have length greater than or equal to 1");
     }

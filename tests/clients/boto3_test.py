@@ -249,6 +249,12 @@ class Boto3Test(unittest.TestCase):
             "Message": "Statement wasn't well formed, can't be processed: "
                        "Unexpected term"})
 
+        status, _, body = raw("ExecuteStatement", json.dumps(
+            {"Statement": "SELECT * FROM Things", "Parameters": []}).encode())
+        self.assertEqual(status, 400)
+        self.assertIn("'parameters' failed to satisfy constraint: Member must have "
+                      "length greater than or equal to 1", body.decode())
+
     def test_batches_of_statements(self):
         answer = CLIENT.batch_execute_statement(Statements=[
             {"Statement": "INSERT INTO Things VALUE {'kind': 'several', 'n': ?}",
