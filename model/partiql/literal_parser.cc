@@ -119,7 +119,7 @@ absl::Status Parser::ParseNumber(Literal* literal) {
   literal->kind = Literal::Kind::kNumber;
   if (next_.kind == TokenKind::kNumber) {
     if (Accept(TokenKind::kMinus)) {
-      literal->text = "-";
+      literal->text.push_back('-');
     } else {
       Accept(TokenKind::kPlus);
     }
