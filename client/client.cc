@@ -293,4 +293,9 @@ ItemRange Client::StreamScan(const ScanRequest& request,
   return ItemRange(connection_->Stream(request, options));
 }
 
+std::unique_ptr<WatchStream> Client::Watch(const WatchRequest& request,
+                                           const CallOptions& options) {
+  return connection_->Watch(request, options);
+}
+
 }  // namespace pallet

@@ -35,6 +35,7 @@
 #include "client/item_range.h"
 #include "client/options.h"
 #include "client/requests.h"
+#include "client/watch.h"
 
 namespace pallet {
 
@@ -193,6 +194,10 @@ class Client {
                         const CallOptions& options = {});
   ItemRange StreamScan(const ScanRequest& request,
                        const CallOptions& options = {});
+
+  // What happens to a table's items, as it happens (client/watch.h). Never null.
+  std::unique_ptr<WatchStream> Watch(const WatchRequest& request,
+                                     const CallOptions& options = {});
 
   const std::shared_ptr<Connection>& connection() const { return connection_; }
 

@@ -27,6 +27,9 @@
 
 namespace pallet {
 
+struct WatchRequest;  // client/watch.h
+class WatchStream;
+
 struct CallOptions {
   // For the whole call, retries and waiting included. nullopt: the client's
   // default.
@@ -116,6 +119,10 @@ class Connection {
   virtual std::unique_ptr<PageStream> Stream(const QueryRequest& request,
                                              const CallOptions& options) = 0;
   virtual std::unique_ptr<PageStream> Stream(const ScanRequest& request,
+                                             const CallOptions& options) = 0;
+
+  // What happens to a table, for as long as it is read.
+  virtual std::unique_ptr<WatchStream> Watch(const WatchRequest& request,
                                              const CallOptions& options) = 0;
 };
 

@@ -148,4 +148,30 @@ std::unique_ptr<PageStream> MockConnection::Stream(const ScanRequest& request,
   return PagesOf(shared_from_this(), request, options);
 }
 
+namespace {
+
+class MockWatch final : public WatchStream {
+ public:
+  MockWatch(MockConnection::WatchHandler handler, const WatchRequest& request)
+      : handler_(std::move(handler)), request_(request) {}
+
+  void Next(Callback<WatchBatch> done) override {
+    if (handler_) return done(handler_(request_));
+    done(model::MakeError(model::Reason::kNotBuilt,
+                          "nobody answers Watch of this mock"));
+  }
+
+ private:
+  const MockConnection::WatchHandler handler_;
+  const WatchRequest request_;
+};
+
+}  // namespace
+
+std::unique_ptr<WatchStream> MockConnection::Watch(const WatchRequest& request,
+                                                   const CallOptions&) {
+  absl::MutexLock lock(&mutex_);
+  return std::make_unique<MockWatch>(watch_handler_, request);
+}
+
 }  // namespace pallet

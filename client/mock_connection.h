@@ -29,6 +29,7 @@
 #include "absl/synchronization/mutex.h"
 #include "client/connection.h"
 #include "client/requests.h"
+#include "client/watch.h"
 
 namespace pallet {
 
@@ -105,6 +106,16 @@ class MockConnection : public Connection,
   std::unique_ptr<PageStream> Stream(const ScanRequest& request,
                                      const CallOptions& options) override;
 
+  // What each read of a watch gives. Without a handler it fails as calls do.
+  using WatchHandler =
+      std::function<absl::StatusOr<WatchBatch>(const WatchRequest&)>;
+  void OnWatch(WatchHandler handler) {
+    absl::MutexLock lock(&mutex_);
+    watch_handler_ = std::move(handler);
+  }
+  std::unique_ptr<WatchStream> Watch(const WatchRequest& request,
+                                     const CallOptions& options) override;
+
  private:
   template <typename Request>
   struct Slot {
@@ -117,6 +128,7 @@ class MockConnection : public Connection,
               Callback<ResponseOf<Request>> done);
 
   mutable absl::Mutex mutex_;
+  WatchHandler watch_handler_ ABSL_GUARDED_BY(mutex_);
   std::tuple<Slot<GetItemRequest>, Slot<PutItemRequest>,
              Slot<DeleteItemRequest>, Slot<UpdateItemRequest>,
              Slot<QueryRequest>, Slot<ScanRequest>, Slot<BatchGetRequest>,

@@ -11,6 +11,7 @@
 #include "client/grpc_stub.h"
 #include "client/retry_loop.h"
 #include "client/stream_pages.h"
+#include "client/watch_stream.h"
 #include "model/errors.h"
 
 namespace pallet {
@@ -79,6 +80,10 @@ class RemoteConnection final
   std::unique_ptr<PageStream> Stream(const ScanRequest& request,
                                      const CallOptions& options) override {
     return StreamPages(&context_, shared_from_this(), request, options);
+  }
+  std::unique_ptr<WatchStream> Watch(const WatchRequest& request,
+                                     const CallOptions& options) override {
+    return OpenWatch(&context_, shared_from_this(), request, options);
   }
 
  private:

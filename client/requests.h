@@ -367,6 +367,15 @@ struct LocalIndexDescription {
 
 using Tags = std::map<std::string, std::string>;
 
+// What a table's stream has of each change.
+enum class StreamView {
+  kNone = 0,  // there is no stream
+  kNewImage = 1,
+  kOldImage = 2,
+  kNewAndOldImages = 3,
+  kKeysOnly = 4,
+};
+
 struct TableDescription {
   std::string name = {};
   std::string arn = {};
@@ -380,6 +389,8 @@ struct TableDescription {
   bool deletion_protection = false;
   std::vector<LocalIndexDescription> local_indexes = {};
   std::vector<GlobalIndexDescription> global_indexes = {};
+  StreamView stream = StreamView::kNone;
+  std::string latest_stream_arn = {};  // also of one that is disabled
 };
 
 struct CreateTableRequest {
@@ -389,6 +400,7 @@ struct CreateTableRequest {
   std::vector<LocalIndex> local_indexes = {};    // at most 5
   std::vector<GlobalIndex> global_indexes = {};  // at most 25
   Tags tags = {};                                // at most 50
+  StreamView stream = StreamView::kNone;
 };
 
 struct DescribeTableRequest {
@@ -401,6 +413,8 @@ struct UpdateTableRequest {
   // They are CREATING until they have what the table holds, all in one pass.
   std::vector<GlobalIndex> create_indexes = {};
   std::vector<std::string> delete_indexes = {};  // names
+  // Enables the stream, or (kNone) disables it.
+  std::optional<StreamView> stream = {};
 };
 
 // How changes of a table come into one of its global indexes. Lasting.

@@ -295,6 +295,10 @@ class Session::SessionConnection final : public Connection {
                                      const CallOptions& options) override {
     return connection_->Stream(Fresh(request), options);
   }
+  std::unique_ptr<WatchStream> Watch(const WatchRequest& request,
+                                     const CallOptions& options) override {
+    return connection_->Watch(request, options);
+  }
 
  private:
   template <typename Request>

@@ -264,6 +264,9 @@ TableState FromMessage(v1::TableStatus status) {
 
 TableDescription FromMessage(const v1::TableDescription& message) {
   TableDescription table;
+  table.stream = static_cast<StreamView>(
+      message.stream_specification().stream_view_type());
+  table.latest_stream_arn = message.latest_stream_arn();
   table.name = message.table_name();
   table.arn = message.table_arn();
   table.id = message.table_id();
@@ -362,6 +365,17 @@ const Method kStreamScan = {"/pallet.v1.ItemService/StreamScan", Repeat::kSafe,
 
 // ---- Requests
 
+namespace {
+
+template <typename Message>
+void SetStream(StreamView view, Message* message) {
+  v1::StreamSpecification* stream = message->mutable_stream_specification();
+  stream->set_stream_enabled(view != StreamView::kNone);
+  stream->set_stream_view_type(static_cast<v1::StreamViewType>(view));
+}
+
+}  // namespace
+
 std::string Encode(const CreateTableRequest& request) {
   v1::CreateTableRequest message;
   message.set_table_name(request.table);
@@ -377,6 +391,7 @@ std::string Encode(const CreateTableRequest& request) {
     SetGlobalIndex(index, &message, message.add_global_secondary_indexes());
   }
   AddTags(request.tags, &message);
+  if (request.stream != StreamView::kNone) SetStream(request.stream, &message);
   if (request.deletion_protection) {
     message.set_deletion_protection_enabled(true);
   }
@@ -393,6 +408,7 @@ std::string Encode(const UpdateTableRequest& request) {
   if (request.deletion_protection.has_value()) {
     message.set_deletion_protection_enabled(*request.deletion_protection);
   }
+  if (request.stream.has_value()) SetStream(*request.stream, &message);
   for (const GlobalIndex& index : request.create_indexes) {
     SetGlobalIndex(
         index, &message,
