@@ -67,7 +67,12 @@ absl::StatusOr<std::unique_ptr<Node>> Node::Open(NodeOptions options) {
 Node::Node(NodeOptions options)
     : options_(std::move(options)), metrics_(options_.clock) {}
 
-Node::~Node() { Shutdown(absl::ZeroDuration()); }
+Node::~Node() {
+  Shutdown(absl::ZeroDuration());
+  for (uint32_t i = 0; watches_ != nullptr && i < host_->store_count(); ++i) {
+    host_->store(cluster::StoreId(i)).SetStreamListener(nullptr);
+  }
+}
 
 absl::Status Node::Start() {
   const absl::Duration start = options_.clock->Monotonic();
@@ -83,6 +88,10 @@ absl::Status Node::Start() {
       StreamKeeperOptions{host_.get(), options_.clock, options_.logger,
                           options_.config.stream.retention});
   stream_keeper_->Start();
+  watches_ = std::make_unique<WatchHub>(options_.clock);
+  for (uint32_t i = 0; i < host_->store_count(); ++i) {
+    host_->store(cluster::StoreId(i)).SetStreamListener(watches_.get());
+  }
   control_ = std::make_unique<Executor>(ControlOptions());
   read_pool_ =
       std::make_unique<Executor>(ReadPoolOptions(options_.config.read));
@@ -93,6 +102,7 @@ absl::Status Node::Start() {
                     .index_keeper = indexing_.get(),
                     .transactions = transactions_.get(),
                     .max_global_indexes = options_.config.max_global_indexes,
+                    .watches = watches_.get(),
                     .stream_retention = options_.config.stream.retention,
                     .endpoint =
                         [this] {

@@ -31,6 +31,7 @@
 #include "service/metrics.h"
 #include "service/operation.h"
 #include "service/streams/stream_keeper.h"
+#include "service/streams/watch_hub.h"
 #include "service/transactions/transactions.h"
 
 namespace pallet::service {
@@ -91,6 +92,7 @@ class Node {
   std::unique_ptr<Indexing> indexing_;
   std::unique_ptr<Transactions> transactions_;
   std::unique_ptr<StreamKeeper> stream_keeper_;
+  std::unique_ptr<WatchHub> watches_;
   // Their tasks use the host and the operations.
   std::unique_ptr<Executor> control_;
   std::unique_ptr<Executor> read_pool_;

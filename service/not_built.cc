@@ -83,6 +83,10 @@ constexpr MessageRow kBuilt[] = {
     {"GetShardIteratorRequest",
      "stream_arn shard_id shard_iterator_type sequence_number"},
     {"GetRecordsRequest", "shard_iterator limit"},
+    {"WatchRequest",
+     "table_name filter_expression expression_attribute_names "
+     "expression_attribute_values snapshot resume_token heartbeat_interval "
+     "partition_key"},
     // Items.
     {"GetItemRequest",
      "table_name key attributes_to_get consistent_read "

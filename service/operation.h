@@ -69,6 +69,14 @@ class PageSource {
   // image, so it is called on the read pool; looks at the call's deadline and
   // cancellation first. After an error it is not called again.
   virtual absl::StatusOr<std::optional<std::string>> Next() = 0;
+
+  // Asked before each Next: true if there is nothing to be had yet. Then `ready`
+  // is called once, on any thread, when it is worth asking again; destroying the
+  // source is as good, and then it may come a little later still or never.
+  virtual bool Awaits(absl::AnyInvocable<void()> ready) { return false; }
+
+  // Whether an empty message of Next means that there was nothing.
+  virtual bool may_be_empty() const { return false; }
 };
 
 // Checks a request and opens its pages. Does not block.

@@ -85,7 +85,7 @@ void PageStream::Advance() {
       writing_page_.Swap(&page);
       write = writing_ = wrote_ = true;
     }
-    if (!producing_ && !ready_.has_value() && !end_.has_value()) {
+    if (!producing_ && !waiting_ && !ready_.has_value() && !end_.has_value()) {
       produce = producing_ = true;
     }
     if (end_.has_value() && !producing_ && !writing_) {
@@ -94,12 +94,44 @@ void PageStream::Advance() {
     }
   }
   if (write) StartWrite(&writing_page_);
-  if (produce) Produce();
+  if (produce) ProduceWhenReady();
   if (finish) {
     operation_->metrics->Finished(end.code(),
                                   front_end_->clock->Monotonic() - start_);
     Finish(ToGrpcStatus(end));
   }
+}
+
+// While it is producing, nobody takes the source away.
+void PageStream::ProduceWhenReady() {
+  if (!source_->Awaits([stream = shared_from_this()] { stream->OnReady(); })) {
+    return Produce();
+  }
+  bool again = false;
+  {
+    absl::MutexLock lock(&mutex_);
+    again = std::exchange(woken_, false);
+    if (!again) {
+      producing_ = false;
+      waiting_ = true;
+    }
+  }
+  // It may have come to its end meanwhile.
+  again ? Produce() : Advance();
+}
+
+void PageStream::OnReady() {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (!waiting_) {
+      woken_ = true;
+      return;
+    }
+    waiting_ = false;
+    if (finished_ || end_.has_value()) return;
+    producing_ = true;
+  }
+  Produce();
 }
 
 void PageStream::Produce() {
@@ -144,6 +176,9 @@ void PageStream::ProduceOnPool() {
       // What was made comes too late.
     } else if (!page.ok()) {
       end_ = page.status();
+    } else if (page->has_value() && (*page)->empty() &&
+               source_->may_be_empty()) {
+      // Nothing to be told.
     } else if (page->has_value()) {
       ready_ = *std::move(page);
     } else {

@@ -6,6 +6,8 @@
 //
 //   producing --page--> ready --(no write under way)--> writing --> (again)
 //
+// A source that has nothing yet is waited for, on no thread.
+//
 // Invariants: (1) Next() runs on one thread at a time. (2) The call is finished
 // once, when nothing is producing or writing. (3) After cancellation, a failed
 // write or Drain no new page is made.
@@ -55,6 +57,9 @@ class PageStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   void End(const absl::Status& status);
   // Starts whatever the state allows now.
   void Advance();
+  // Produces now or when the source is ready.
+  void ProduceWhenReady();
+  void OnReady();
   void Produce();
   void ProduceOnPool();
   void TryAgainLater();
@@ -74,6 +79,8 @@ class PageStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
 
   absl::Mutex mutex_;
   bool producing_ ABSL_GUARDED_BY(mutex_) = false;
+  bool waiting_ ABSL_GUARDED_BY(mutex_) = false;  // for the source
+  bool woken_ ABSL_GUARDED_BY(mutex_) = false;    // before it waited
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
   bool wrote_ ABSL_GUARDED_BY(mutex_) = false;

@@ -33,6 +33,7 @@ void RegisterHandlers(const HandlerOptions& options,
   RegisterUpdateIndexPropagation(options, registry);
   RegisterUpdateItem(options, registry);
   RegisterUpdateTable(options, registry);
+  if (options.watches != nullptr) RegisterWatch(options, registry);
   RegisterBatchExecuteStatement(options, registry);
   RegisterExecuteStatement(options, registry);
   if (options.transactions != nullptr) {

@@ -21,6 +21,7 @@
 namespace pallet::service {
 
 class Transactions;
+class WatchHub;
 
 // All outlive the registry and every call.
 struct HandlerOptions {
@@ -33,6 +34,8 @@ struct HandlerOptions {
   // Null: there are no transactions, and no writes with tokens.
   Transactions* transactions = nullptr;
   size_t max_global_indexes = model::kMaxGlobalIndexes;  // of a table
+  // Null: there is no Watch.
+  WatchHub* watches = nullptr;
   // How long streams are kept when they are closed.
   absl::Duration stream_retention = absl::Hours(24);
   // Shared by the handlers, which keep it.
@@ -85,5 +88,7 @@ void RegisterTransactWriteItems(const HandlerOptions&, OperationRegistry*);
 void RegisterUpdateIndexPropagation(const HandlerOptions&, OperationRegistry*);
 void RegisterUpdateItem(const HandlerOptions&, OperationRegistry*);
 void RegisterUpdateTable(const HandlerOptions&, OperationRegistry*);
+
+void RegisterWatch(const HandlerOptions&, OperationRegistry*);
 
 }  // namespace pallet::service

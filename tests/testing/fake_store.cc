@@ -170,6 +170,13 @@ class Writer final : public storage::WriteContext {
     partition_.schema_version = version;
   }
 
+  bool HasStreamRecords() const {
+    for (const auto& [key, row] : side_rows_) {
+      if (row.has_value() && storage::IsStreamRecord(key)) return true;
+    }
+    return false;
+  }
+
   void Apply() {
     for (auto& [key, row] : side_rows_) {
       rows_.erase(key);
@@ -226,8 +233,12 @@ class FakeStore final : public storage::Store {
       }
       Writer writer(content_->rows, partition->second);
       decided = write->Decide(writer);
+      const bool streams = decided.ok() && writer.HasStreamRecords();
       if (decided.ok()) writer.Apply();
       ++content_->metrics.writes;
+      if (streams && stream_listener_ != nullptr) {
+        stream_listener_->OnStreamRecords(write->partition());
+      }
     }
     write->Done(decided);
     return absl::OkStatus();
@@ -292,9 +303,12 @@ class FakeStore final : public storage::Store {
     return partition->second;
   }
 
-  // Nobody follows a fake.
+  // Nobody follows the changes of a fake.
   void SetChangeListener(storage::ChangeListener*) override {}
-  void SetStreamListener(storage::StreamListener*) override {}
+  void SetStreamListener(storage::StreamListener* listener) override {
+    absl::MutexLock lock(&content_->mutex);
+    stream_listener_ = listener;
+  }
   absl::Status Checkpoint() override { return absl::OkStatus(); }
   absl::Status Verify() override { return absl::OkStatus(); }
   absl::Status Health() override { return disk_->Refusal(directory_); }
@@ -309,6 +323,7 @@ class FakeStore final : public storage::Store {
   const std::string directory_;
   // Shared because the disk keeps it for the next store on this directory.
   const std::shared_ptr<FakeStoreContent> content_;
+  storage::StreamListener* stream_listener_ = nullptr;
 };
 
 absl::StatusOr<std::unique_ptr<storage::Store>> FakeDisk::Open(
