@@ -13,6 +13,7 @@ namespace http = boost::beast::http;
 
 constexpr size_t kCountedFrom = size_t{64} << 10;
 constexpr size_t kReservedAtOnce = size_t{1} << 20;
+constexpr size_t kLineEnd = 2;  // of the request line, and the empty line
 
 absl::string_view View(boost::beast::string_view text) {
   return absl::string_view(text.data(), text.size());
@@ -30,7 +31,7 @@ RequestParser::RequestParser(HttpRequest* request, BodyBudget* budget)
     : request_(request), budget_(budget) {
   request->Clear();
   eager(true);
-  header_limit(kMaxRequestLine + kMaxHeaderBytes);
+  header_limit(kMaxRequestLine + kMaxHeaderBytes + 2 * kLineEnd);
   body_limit(kMaxBodyBytes);
 }
 
@@ -58,7 +59,10 @@ void RequestParser::on_request_impl(http::verb, string_view method,
                                     error_code& error) {
   request_->method.assign(method.data(), method.size());
   request_->target.assign(target.data(), target.size());
-  if (target.size() > kMaxRequestLine) Refuse(ReadProblem::kLongLine, &error);
+  constexpr size_t kRest = sizeof("  HTTP/1.1") - 1;
+  if (method.size() + target.size() + kRest > kMaxRequestLine) {
+    Refuse(ReadProblem::kLongLine, &error);
+  }
 }
 
 void RequestParser::on_field_impl(http::field field, string_view name,

@@ -13,7 +13,8 @@
 
 namespace pallet::service::json {
 
-// Most bytes of a request line, and of all header fields.
+// Most bytes of a request line without its end, and of all header fields with
+// theirs.
 inline constexpr size_t kMaxRequestLine = size_t{16} << 10;
 inline constexpr size_t kMaxHeaderBytes = size_t{16} << 10;
 

@@ -274,7 +274,12 @@ TEST_F(DoorTest, RequestsMayBePacked) {
 
   request.body = "not packed";
   EXPECT_THAT(Ask(request).body, HasSubstr("SerializationException"));
-  request.body = Pack(Packing::kGzip, std::string(kMaxBodyBytes + 1, ' '));
+  std::string largest = R"({"TableName":"large"})";
+  largest.resize(kMaxBodyBytes, ' ');
+  request.body = Pack(Packing::kGzip, largest);
+  EXPECT_EQ(Ask(request).status, 200);
+  EXPECT_EQ(get_.table_name(), "large");
+  request.body = Pack(Packing::kGzip, largest + " ");
   EXPECT_EQ(Ask(request).status, 413);
 }
 
@@ -292,6 +297,16 @@ TEST_F(DoorTest, LargeAnswersArePackedForThoseWhoTakeThem) {
               HasSubstr(text));
   answer_ = std::string();
   EXPECT_EQ(Ask(request).body, "{}") << "small ones are not";
+
+  const auto packed = [&](size_t size) {
+    const size_t rest = std::string(R"({"Item":{"a":{"S":""}}})").size();
+    (*response.mutable_item()->mutable_attributes())["a"].set_s(
+        std::string(size - rest, 'x'));
+    answer_ = response.SerializeAsString();
+    return Ask(request).body.size() != size;
+  };
+  EXPECT_FALSE(packed(4095));
+  EXPECT_TRUE(packed(4096));
 }
 
 TEST_F(DoorTest, OtherOriginsAreWelcome) {
