@@ -72,6 +72,31 @@ class JsonHandlerTest : public HandlerTest {
     return answer;
   }
 
+  // How refusals begin. Writes wrap what is wrong with the request itself, not
+  // what is wrong with the table's schema or the data; reads never do.
+  static constexpr char kPlain[] = "ValidationException: ";
+  static constexpr char kWrapped[] =
+      "ValidationException: 1 validation error detected: ";
+  static constexpr char kInvalid[] =
+      "ValidationException: One or more parameter values were invalid: ";
+  static constexpr char kNotValid[] =
+      "ValidationException: One or more parameter values are not valid. ";
+  static constexpr char kNotFound[] =
+      "ResourceNotFoundException: Requested resource not found";
+
+  struct Row {
+    std::string operation;
+    std::string request;
+    std::string refusal;  // kPlain and so on, or the exception with its colon
+    std::string message = "";
+  };
+  void Check(const std::vector<Row>& rows) {
+    for (const Row& row : rows) {
+      EXPECT_EQ(Ask(row.operation, row.request), row.refusal + row.message)
+          << row.operation << " " << row.request.substr(0, 300);
+    }
+  }
+
  private:
   static std::string TextOf(const json::HttpAnswer& answer) {
     if (answer.status == 200) return answer.body;
