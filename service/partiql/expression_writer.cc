@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "service/partiql/expression_writer.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 #include <variant>
@@ -12,6 +13,7 @@
 #include "absl/strings/strip.h"
 #include "base/status_macros.h"
 #include "model/errors.h"
+#include "model/expression/operand_rules.h"
 #include "model/expression/values.h"
 
 namespace pallet::service::partiql {
@@ -158,16 +160,32 @@ absl::StatusOr<ExpressionWriter::Text> ExpressionWriter::WriteComparison(
     return Text{absl::StrCat("NOT ", text.text), Binding::kNot};
   }
   ASSIGN_OR_RETURN(std::string text, Operand(first));
-  if (term.kind == Term::Kind::kIn) {
-    ASSIGN_OR_RETURN(const std::string candidates, Operands(term, 1));
-    return Text{absl::StrCat(text, " IN (", candidates, ")")};
-  }
+  if (term.kind == Term::Kind::kIn) return WriteIn(term, text);
   ASSIGN_OR_RETURN(const std::string second, Operand(term.operands[1]));
   if (term.kind == Term::Kind::kBetween) {
     ASSIGN_OR_RETURN(const std::string third, Operand(term.operands[2]));
     return Text{absl::StrCat(text, " BETWEEN ", second, " AND ", third)};
   }
   return Text{absl::StrCat(text, OperatorOf(term.kind), second)};
+}
+
+// An expression's IN takes one candidate less than a statement's.
+absl::StatusOr<ExpressionWriter::Text> ExpressionWriter::WriteIn(
+    const Term& term, absl::string_view operand) {
+  const size_t end = term.operands.size();
+  if (end - 1 > kMaxCandidates) {
+    return model::ValidationError(
+        absl::StrCat("The IN operator is provided with too many operands; "
+                     "number of operands: ",
+                     end - 1));
+  }
+  const size_t first = std::min(end, model::expression::kMaxInOperands);
+  ASSIGN_OR_RETURN(const std::string candidates, Operands(term, 1, first));
+  std::string text = absl::StrCat(operand, " IN (", candidates, ")");
+  if (first == end) return Text{std::move(text)};
+  ASSIGN_OR_RETURN(const std::string rest, Operands(term, first, end));
+  return Text{absl::StrCat(text, " OR ", operand, " IN (", rest, ")"),
+              Binding::kOr};
 }
 
 absl::StatusOr<ExpressionWriter::Text> ExpressionWriter::WriteIs(
@@ -191,7 +209,8 @@ absl::StatusOr<ExpressionWriter::Text> ExpressionWriter::WriteCondition(
     const Term& call) {
   if (!IsConditionCall(call)) return Unrecognized(call);
   if (call.operands.empty()) return OperandCount(call);
-  ASSIGN_OR_RETURN(const std::string operands, Operands(call, 0));
+  ASSIGN_OR_RETURN(const std::string operands,
+                   Operands(call, 0, call.operands.size()));
   return Text{absl::StrCat(call.name, "(", operands, ")")};
 }
 
@@ -207,7 +226,8 @@ absl::StatusOr<std::string> ExpressionWriter::Operand(const Term& term) {
     case Term::Kind::kCall: {
       if (term.name != "size") return Unrecognized(term);
       if (term.operands.empty()) return OperandCount(term);
-      ASSIGN_OR_RETURN(const std::string operands, Operands(term, 0));
+      ASSIGN_OR_RETURN(const std::string operands,
+                       Operands(term, 0, term.operands.size()));
       return absl::StrCat("size(", operands, ")");
     }
     default:
@@ -217,9 +237,10 @@ absl::StatusOr<std::string> ExpressionWriter::Operand(const Term& term) {
 }
 
 absl::StatusOr<std::string> ExpressionWriter::Operands(const Term& term,
-                                                       size_t from) {
+                                                       size_t begin,
+                                                       size_t end) {
   std::vector<std::string> texts;
-  for (size_t i = from; i < term.operands.size(); ++i) {
+  for (size_t i = begin; i < end; ++i) {
     ASSIGN_OR_RETURN(std::string text, Operand(term.operands[i]));
     texts.push_back(std::move(text));
   }

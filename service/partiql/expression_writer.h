@@ -28,6 +28,9 @@ namespace pallet::service::partiql {
 
 using Terms = std::vector<const model::partiql::Term*>;
 
+// What IN may be given, but for the partition key.
+inline constexpr size_t kMaxCandidates = 100;
+
 // How tightly a text holds together.
 enum class Binding { kOr, kAnd, kNot, kComparison };
 
@@ -76,11 +79,13 @@ class ExpressionWriter {
   absl::StatusOr<Text> WriteJoined(const Term& term);
   absl::StatusOr<Text> WriteNot(const Term& term);
   absl::StatusOr<Text> WriteComparison(const Term& term);
+  absl::StatusOr<Text> WriteIn(const Term& term, absl::string_view operand);
   absl::StatusOr<Text> WriteIs(const Term& term);
   absl::StatusOr<Text> WriteCondition(const Term& call);
   absl::StatusOr<std::string> WriteWithin(const Term& term, Binding within);
   absl::StatusOr<std::string> Operand(const Term& term);
-  absl::StatusOr<std::string> Operands(const Term& term, size_t from);
+  absl::StatusOr<std::string> Operands(const Term& term, size_t begin,
+                                       size_t end);
   absl::StatusOr<std::string> Assigned(const Term& term);
   absl::StatusOr<std::string> SetMembers(const model::partiql::Path& target,
                                          const Term& call);

@@ -412,6 +412,14 @@ TEST_F(PartiqlSelectTest, LimitsHaveEdges) {
   EXPECT_EQ(Run(values(50)), "{sk=1}");
   EXPECT_THAT(Run(values(51)), HasSubstr("at most 50 are supported"));
 
+  const auto others = [](int count) {
+    std::string statement = "SELECT sk FROM pairs WHERE pk = 'a' AND n IN [10";
+    for (int i = 1; i < count; ++i) absl::StrAppend(&statement, ",", -i);
+    return statement + "]";
+  };
+  EXPECT_EQ(Run(others(100)), "{sk=1}");
+  EXPECT_THAT(Run(others(101)), HasSubstr("number of operands: 101"));
+
   v1::ExecuteStatementRequest request = RequestOf("SELECT * FROM pairs");
   request.set_limit(0);
   EXPECT_THAT(std::string(Execute(request).status().message()),
