@@ -131,6 +131,22 @@ struct StatementOptions {
 
 int RunStatement(Session& session, const StatementOptions& options);
 
+// ---- Streams (stream_commands.cc)
+
+struct TailOptions {
+  std::string table = {};
+  std::string filter = {};
+  ExpressionOptions expressions = {};
+  bool snapshot = false;
+  int64_t limit = 0;  // changes to print; 0: until it is stopped
+};
+
+// Of all tables that have or had one not long ago.
+int ListStreams(Session& session);
+// kNone disables it.
+int SetStream(Session& session, const std::string& table, StreamView view);
+int TailStream(Session& session, const TailOptions& options);
+
 // ---- Whole tables (load.cc, export.cc)
 
 struct LoadOptions {

@@ -25,6 +25,7 @@ Examples:
       --key '{"country": "DE", "name": "Berlin"}' --values '{":n": 1}' \
       --if 'attribute_exists(population)' --return updated-new
   pallet sql 'SELECT * FROM cities WHERE country = ?' --param '"DE"'
+  pallet streams enable cities && pallet streams tail cities --snapshot
   pallet load cities cities.json
   pallet export cities > cities.jsonl
 
@@ -56,6 +57,8 @@ struct CommandLine {
   GetOptions get;
   ReadOptions query, scan;
   StatementOptions statement;
+  TailOptions tail;
+  StreamView view = StreamView::kNewAndOldImages;
   LoadOptions load;
   ExportOptions dump;
   BenchOptions bench;
@@ -338,6 +341,48 @@ void AddStatement(CLI::App& app, CommandLine& line) {
   });
 }
 
+void AddStreams(CLI::App& app, CommandLine& line) {
+  CLI::App* streams =
+      app.add_subcommand("streams", "Follow tables: list, enable, tail");
+  streams->require_subcommand(1);
+  streams->add_subcommand("list", "Print the streams of all tables")
+      ->callback([&line] { line.run = ListStreams; });
+  CLI::App* enable = streams->add_subcommand("enable", "Enable a stream");
+  enable->add_option("table", line.table, "name")->required();
+  enable->add_option("--view", line.view, "what it has of each change")
+      ->transform(CLI::CheckedTransformer(std::map<std::string, StreamView>{
+          {"both", StreamView::kNewAndOldImages},
+          {"new", StreamView::kNewImage},
+          {"old", StreamView::kOldImage},
+          {"keys", StreamView::kKeysOnly}}))
+      ->option_text("both, new, old or keys [both]");
+  enable->callback([&line] {
+    line.run = [&line](Session& session) {
+      return SetStream(session, line.table, line.view);
+    };
+  });
+  CLI::App* disable = streams->add_subcommand("disable", "Disable a stream");
+  disable->add_option("table", line.table, "name")->required();
+  disable->callback([&line] {
+    line.run = [&line](Session& session) {
+      return SetStream(session, line.table, StreamView::kNone);
+    };
+  });
+  CLI::App* tail = streams->add_subcommand(
+      "tail", "Print what happens to a table, as it happens");
+  tail->add_option("table", line.tail.table, "name")->required();
+  tail->add_flag("--snapshot", line.tail.snapshot, "its items first");
+  tail->add_option("--filter", line.tail.filter, "expression of what is told");
+  AddExpressions(tail, line.tail.expressions);
+  tail->add_option("-n,--limit", line.tail.limit, "print so many changes")
+      ->check(CLI::PositiveNumber);
+  tail->callback([&line] {
+    line.run = [&line](Session& session) {
+      return TailStream(session, line.tail);
+    };
+  });
+}
+
 void AddWholeTables(CLI::App& app, CommandLine& line) {
   CLI::App* load = app.add_subcommand("load", "Put the items of a file");
   load->add_option("table", line.load.table, "table")->required();
@@ -434,6 +479,7 @@ int Main(int argc, char** argv) {
   AddUpdate(app, line);
   AddReads(app, line);
   AddStatement(app, line);
+  AddStreams(app, line);
   AddWholeTables(app, line);
   AddBench(app, line);
   try {

@@ -513,6 +513,64 @@ TEST_F(CommandTest, TagsAreListedGivenAndTakenAway) {
   EXPECT_EQ(code_, kWrongUsage);
 }
 
+TEST_F(CommandTest, StreamsAreListedEnabledAndDisabled) {
+  std::vector<StreamView> asked;
+  mock_->On<UpdateTableRequest>([&](const UpdateTableRequest& request)
+                                    -> absl::StatusOr<TableDescription> {
+    asked.push_back(request.stream.value());
+    return TableDescription{.name = "t", .latest_stream_arn = "arn"};
+  });
+  mock_->On<ListTablesRequest>(
+      [](const ListTablesRequest&) -> absl::StatusOr<ListTablesResponse> {
+        return ListTablesResponse{{"t", "u"}, ""};
+      });
+  mock_->On<DescribeTableRequest>([](const DescribeTableRequest& request)
+                                      -> absl::StatusOr<TableDescription> {
+    if (request.table == "u") return TableDescription{.name = "u"};
+    return TableDescription{.name = "t",
+                            .stream = StreamView::kKeysOnly,
+                            .latest_stream_arn = "arn"};
+  });
+  Print([](Session& session) {
+    return SetStream(session, "t", StreamView::kKeysOnly);
+  });
+  Print([](Session& session) {
+    return SetStream(session, "t", StreamView::kNone);
+  });
+  EXPECT_THAT(asked, ElementsAre(StreamView::kKeysOnly, StreamView::kNone));
+  EXPECT_EQ(Print(ListStreams),
+            "{\"enabled\":true,\"stream\":\"arn\",\"table\":\"t\"}\n");
+}
+
+TEST_F(CommandTest, TailPrintsChangesUntilItHasEnough) {
+  WatchRequest asked;
+  int reads = 0;
+  mock_->OnWatch(
+      [&](const WatchRequest& request) -> absl::StatusOr<WatchBatch> {
+        asked = request;
+        if (++reads == 1) return WatchBatch{};  // a heartbeat
+        return WatchBatch{
+            {{ChangeKind::kModify, Item{{"k", "a"}}, Item{{"k", "a"}, {"v", 1}},
+              Item{{"k", "a"}, {"v", 2}}}}};
+      });
+  const TailOptions options = {
+      .table = "t",
+      .filter = "#v = :v",
+      .expressions = {.names = "{\"#v\":\"v\"}", .values = "{\":v\":2}"},
+      .snapshot = true,
+      .limit = 1};
+  const std::string printed =
+      Print([&](Session& session) { return TailStream(session, options); });
+  EXPECT_THAT(printed, HasSubstr("MODIFY"));
+  EXPECT_THAT(printed, HasSubstr("\"new\""));
+  EXPECT_EQ(code_, kDone);
+  EXPECT_EQ(asked.table, "t");
+  EXPECT_EQ(asked.filter, "#v = :v");
+  EXPECT_TRUE(asked.snapshot);
+  EXPECT_EQ(asked.names, (Names{{"#v", "v"}}));
+  EXPECT_EQ(asked.values, (Item{{":v", 2}}));
+}
+
 TEST_F(CommandTest, ExportWritesEveryItemOfEverySegment) {
   mock_->On<DescribeTableRequest>(
       [](const DescribeTableRequest&) -> absl::StatusOr<TableDescription> {
