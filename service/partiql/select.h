@@ -54,7 +54,7 @@ class Select {
   template <typename Request>
   absl::Status FillRead(const Place& place, const Progress& progress,
                         Request* request) const;
-  absl::Status Take(absl::string_view page, Progress* progress) const;
+  void Take(std::string page, Progress* progress) const;
   absl::StatusOr<std::string> Respond(Progress progress) const;
 
   const Router router_;
