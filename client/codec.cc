@@ -16,11 +16,6 @@ namespace {
 
 namespace wire = ::pallet::wire::v1;
 
-absl::Status Malformed() {
-  return model::MakeError(model::Reason::kDataLoss,
-                          "the service sent an answer that cannot be read");
-}
-
 // ---- What several requests have in common
 
 // The fields that every request for one item has.
@@ -140,7 +135,7 @@ absl::Status DecodeItemAndPosition(absl::string_view encoded,
       *position = std::string(fields.bytes());
     }
   }
-  return fields.ok() ? absl::OkStatus() : Malformed();
+  return fields.ok() ? absl::OkStatus() : UnreadableAnswer();
 }
 
 // Pages have items, count and scanned_count in fields 1 to 3; what field 4 is
@@ -166,7 +161,7 @@ absl::Status DecodePageAnd(absl::string_view encoded, ItemPage* page,
         break;
     }
   }
-  return fields.ok() ? absl::OkStatus() : Malformed();
+  return fields.ok() ? absl::OkStatus() : UnreadableAnswer();
 }
 
 absl::StatusOr<ItemPage> DecodePage(absl::string_view encoded) {
@@ -189,6 +184,11 @@ absl::StatusOr<std::vector<Item>> DecodeItems(
 }
 
 }  // namespace
+
+absl::Status UnreadableAnswer() {
+  return model::MakeError(model::Reason::kDataLoss,
+                          "the service sent an answer that cannot be read");
+}
 
 // ---- Requests
 
@@ -357,7 +357,7 @@ absl::StatusOr<BatchGetResponse> Decode<BatchGetRequest>(
     absl::string_view encoded) {
   wire::BatchGetItemResponse message;
   if (!message.ParseFromArray(encoded.data(), encoded.size())) {
-    return Malformed();
+    return UnreadableAnswer();
   }
   BatchGetResponse response;
   for (const auto& [table, items] : message.responses()) {
@@ -379,7 +379,7 @@ absl::StatusOr<BatchWriteResponse> Decode<BatchWriteRequest>(
     absl::string_view encoded) {
   wire::BatchWriteItemResponse message;
   if (!message.ParseFromArray(encoded.data(), encoded.size())) {
-    return Malformed();
+    return UnreadableAnswer();
   }
   BatchWriteResponse response;
   response.positions.assign(message.positions().begin(),

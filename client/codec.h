@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "client/requests.h"
@@ -53,6 +54,9 @@ std::string EncodeStream(const QueryRequest& request,
                          absl::string_view resume_token);
 std::string EncodeStream(const ScanRequest& request,
                          absl::string_view resume_token);
+
+// kDataLoss, for bytes that are no response.
+absl::Status UnreadableAnswer();
 
 // kDataLoss if `encoded` is no such response.
 template <typename Request>

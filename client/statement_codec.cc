@@ -9,7 +9,6 @@
 #include "absl/strings/strip.h"
 #include "base/status_macros.h"
 #include "client/codec.h"
-#include "model/errors.h"
 #include "model/item_view.h"
 #include "pallet/wire/v1/statement.pb.h"
 
@@ -17,11 +16,6 @@ namespace pallet::internal {
 namespace {
 
 namespace wire = ::pallet::wire::v1;
-
-absl::Status Malformed() {
-  return model::MakeError(model::Reason::kDataLoss,
-                          "the service sent an answer that cannot be read");
-}
 
 bool IsSelect(absl::string_view statement) {
   return absl::StartsWithIgnoreCase(
@@ -100,7 +94,7 @@ absl::StatusOr<ExecuteStatementResponse> Decode<ExecuteStatementRequest>(
     absl::string_view encoded) {
   wire::ExecuteStatementResponse message;
   if (!message.ParseFromArray(encoded.data(), encoded.size())) {
-    return Malformed();
+    return UnreadableAnswer();
   }
   ExecuteStatementResponse response;
   for (const std::string& bytes : message.items()) {
@@ -115,7 +109,7 @@ absl::StatusOr<BatchExecuteResponse> Decode<BatchExecuteRequest>(
     absl::string_view encoded) {
   wire::BatchExecuteStatementResponse message;
   if (!message.ParseFromArray(encoded.data(), encoded.size())) {
-    return Malformed();
+    return UnreadableAnswer();
   }
   BatchExecuteResponse response;
   for (const wire::BatchStatementResponse& each : message.responses()) {
@@ -137,7 +131,7 @@ absl::StatusOr<ExecuteTransactionResponse> Decode<ExecuteTransactionRequest>(
     absl::string_view encoded) {
   wire::ExecuteTransactionResponse message;
   if (!message.ParseFromArray(encoded.data(), encoded.size())) {
-    return Malformed();
+    return UnreadableAnswer();
   }
   ExecuteTransactionResponse response;
   for (const wire::StatementItemResponse& each : message.responses()) {

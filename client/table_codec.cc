@@ -4,17 +4,11 @@
 #include <utility>
 
 #include "client/codec.h"
-#include "model/errors.h"
 #include "pallet/v1/table.pb.h"
 #include "pallet/v1/table_service.pb.h"
 
 namespace pallet::internal {
 namespace {
-
-absl::Status Malformed() {
-  return model::MakeError(model::Reason::kDataLoss,
-                          "the service sent an answer that cannot be read");
-}
 
 v1::ScalarAttributeType ToMessage(ScalarType type) {
   switch (type) {
@@ -292,7 +286,7 @@ template <typename Message>
 absl::StatusOr<TableDescription> DecodeTable(absl::string_view encoded) {
   Message message;
   if (!message.ParseFromArray(encoded.data(), encoded.size())) {
-    return Malformed();
+    return UnreadableAnswer();
   }
   if constexpr (requires { message.table(); }) {
     return FromMessage(message.table());
@@ -520,7 +514,7 @@ absl::StatusOr<ListTagsResponse> Decode<ListTagsRequest>(
     absl::string_view encoded) {
   v1::ListTagsOfResourceResponse message;
   if (!message.ParseFromArray(encoded.data(), encoded.size())) {
-    return Malformed();
+    return UnreadableAnswer();
   }
   ListTagsResponse response;
   for (const v1::Tag& tag : message.tags()) {
@@ -535,7 +529,7 @@ absl::StatusOr<ListTablesResponse> Decode<ListTablesRequest>(
     absl::string_view encoded) {
   v1::ListTablesResponse message;
   if (!message.ParseFromArray(encoded.data(), encoded.size())) {
-    return Malformed();
+    return UnreadableAnswer();
   }
   ListTablesResponse response;
   response.tables.assign(message.table_names().begin(),

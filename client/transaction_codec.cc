@@ -6,7 +6,6 @@
 #include "client/codec.h"
 #include "client/condition_fields.h"
 #include "client/wire_fields.h"
-#include "model/errors.h"
 #include "pallet/wire/v1/error_details.pb.h"
 #include "pallet/wire/v1/transaction.pb.h"
 
@@ -22,11 +21,6 @@ namespace internal {
 namespace {
 
 namespace wire = ::pallet::wire::v1;
-
-absl::Status Malformed() {
-  return model::MakeError(model::Reason::kDataLoss,
-                          "the service sent an answer that cannot be read");
-}
 
 void SetAction(const TransactWriteRequest::Put& put,
                wire::TransactWriteItem* action) {
@@ -94,7 +88,7 @@ absl::StatusOr<TransactWriteResponse> Decode<TransactWriteRequest>(
     absl::string_view encoded) {
   wire::TransactWriteItemsResponse message;
   if (!message.ParseFromArray(encoded.data(), encoded.size())) {
-    return Malformed();
+    return UnreadableAnswer();
   }
   return TransactWriteResponse{
       {message.positions().begin(), message.positions().end()}};
@@ -105,7 +99,7 @@ absl::StatusOr<TransactGetResponse> Decode<TransactGetRequest>(
     absl::string_view encoded) {
   wire::TransactGetItemsResponse message;
   if (!message.ParseFromArray(encoded.data(), encoded.size())) {
-    return Malformed();
+    return UnreadableAnswer();
   }
   TransactGetResponse response;
   for (const wire::ItemResponse& each : message.responses()) {
