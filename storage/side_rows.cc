@@ -14,6 +14,7 @@ constexpr uint32_t kCursors = 0xFFFFFF02;
 constexpr uint32_t kBackfills = 0xFFFFFF03;
 constexpr uint32_t kLocks = 0xFFFFFF04;
 constexpr uint32_t kTokens = 0xFFFFFF05;
+constexpr uint32_t kExpiries = 0xFFFFFF06;
 constexpr uint32_t kStreams = 0xFFFFFF07;
 constexpr uint32_t kCollections = 0xFFFFFF08;
 constexpr char kLedger = 1;
@@ -96,6 +97,13 @@ std::string ReminderKey(PartitionId partition, absl::Time time,
   return KeyOf(kTokens, partition, absl::StrCat(rest, token));
 }
 
+std::string ExpiryKey(PartitionId partition, int64_t seconds,
+                      absl::string_view row_key) {
+  CHECK_GE(seconds, 0);
+  return absl::StrCat(
+      KeyOf(kExpiries, partition, static_cast<uint64_t>(seconds)), row_key);
+}
+
 std::string ShardKey(PartitionId lineage, uint64_t stream) {
   std::string key = KeyOf(kStreams, lineage, stream);
   AppendU64(&key, 0);
@@ -134,6 +142,16 @@ absl::Time TimeOfReminderKey(absl::string_view key) {
 
 absl::string_view TokenOfReminderKey(absl::string_view key) {
   return RestOf(key, kTokens).substr(sizeof(uint64_t));
+}
+
+int64_t SecondsOfExpiryKey(absl::string_view key) {
+  const absl::string_view rest = RestOf(key, kExpiries);
+  CHECK_GE(rest.size(), sizeof(uint64_t));
+  return static_cast<int64_t>(LoadU64(rest.data()));
+}
+
+absl::string_view RowOfExpiryKey(absl::string_view key) {
+  return RestOf(key, kExpiries).substr(sizeof(uint64_t));
 }
 
 ChangeSeq SeqOfStreamRecordKey(absl::string_view key) {
@@ -182,16 +200,20 @@ SideRange RemindersOf(PartitionId partition) {
   return TokensOf(partition, kReminder);
 }
 
+SideRange ExpiriesOf(PartitionId partition) {
+  return RangeOf(kExpiries, partition);
+}
+
 SideRange StreamRecordsOf(PartitionId lineage, uint64_t stream) {
   return {StreamRecordKey(lineage, stream, ChangeSeq(1)),
           PrefixEnd(KeyOf(kStreams, lineage, stream))};
 }
 
-std::array<SideRange, 7> SideRangesOf(PartitionId partition) {
-  return {RangeOf(kChanges, partition),    RangeOf(kCursors, partition),
-          RangeOf(kBackfills, partition),  RangeOf(kLocks, partition),
-          RangeOf(kTokens, partition),     RangeOf(kStreams, partition),
-          RangeOf(kCollections, partition)};
+std::array<SideRange, 8> SideRangesOf(PartitionId partition) {
+  return {RangeOf(kChanges, partition),   RangeOf(kCursors, partition),
+          RangeOf(kBackfills, partition), RangeOf(kLocks, partition),
+          RangeOf(kTokens, partition),    RangeOf(kExpiries, partition),
+          RangeOf(kStreams, partition),   RangeOf(kCollections, partition)};
 }
 
 }  // namespace pallet::storage

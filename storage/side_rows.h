@@ -10,6 +10,7 @@
 //   lock     := 0xFFFFFF04 u32 | partition u64 | row key
 //   ledger   := 0xFFFFFF05 u32 | partition u64 | 0x01 | token
 //   reminder := 0xFFFFFF05 u32 | partition u64 | 0x02 | time u64 | token
+//   expiry   := 0xFFFFFF06 u32 | partition u64 | seconds u64 | row key
 //   shard    := 0xFFFFFF07 u32 | lineage u64 | stream u64 | 0 u64
 //   streamed := 0xFFFFFF07 u32 | lineage u64 | stream u64 | change seq u64
 //   collection := 0xFFFFFF08 u32 | partition u64 | hash u64 | partition part
@@ -17,7 +18,8 @@
 // (big endian). A change and a backfill belong to the source partition, a
 // cursor to the index partition, the others to their partition; they go when it
 // goes. What the first three hold is gsi/'s, then come those of transactions
-// (docs/adr/0020-transactions.md), of streams (docs/adr/0021-streams.md) and of
+// (docs/adr/0020-transactions.md), of items that expire
+// (docs/adr/0019-time-to-live.md), of streams (docs/adr/0021-streams.md) and of
 // item collections (service/handlers/collection_size.h). A lineage has the
 // number of the partition it began with; partitions are not split yet, so the
 // two are one. On disk since format 3.
@@ -51,6 +53,11 @@ std::string LedgerKey(PartitionId partition, absl::string_view token);
 std::string ReminderKey(PartitionId partition, absl::Time time,
                         absl::string_view token);
 
+// That the row's item expires then, in seconds since 1970. REQUIRES:
+// seconds >= 0.
+std::string ExpiryKey(PartitionId partition, int64_t seconds,
+                      absl::string_view row_key);
+
 // What the lineage knows of one of its table's streams.
 std::string ShardKey(PartitionId lineage, uint64_t stream);
 // What the change was. REQUIRES: seq > 0.
@@ -65,6 +72,9 @@ absl::string_view RowOfLockKey(absl::string_view key);
 absl::string_view TokenOfLedgerKey(absl::string_view key);
 absl::Time TimeOfReminderKey(absl::string_view key);
 absl::string_view TokenOfReminderKey(absl::string_view key);
+int64_t SecondsOfExpiryKey(absl::string_view key);
+// The item's row.
+absl::string_view RowOfExpiryKey(absl::string_view key);
 ChangeSeq SeqOfStreamRecordKey(absl::string_view key);
 
 bool IsSideRow(absl::string_view row_key);
@@ -87,9 +97,12 @@ SideRange AllTokens();
 SideRange LedgerOf(PartitionId partition);
 // In the order of their times.
 SideRange RemindersOf(PartitionId partition);
+// In the order of their times; those before a second end at its ExpiryKey with
+// an empty row key.
+SideRange ExpiriesOf(PartitionId partition);
 // In the order of their seqs, without the shard.
 SideRange StreamRecordsOf(PartitionId lineage, uint64_t stream);
 // All side rows of a partition, kind by kind.
-std::array<SideRange, 7> SideRangesOf(PartitionId partition);
+std::array<SideRange, 8> SideRangesOf(PartitionId partition);
 
 }  // namespace pallet::storage

@@ -66,6 +66,34 @@ TEST(SideRowsTest, GoldenKeysOfStreams) {
   EXPECT_LE(records.end, ShardKey(PartitionId(3), 3));
 }
 
+TEST(SideRowsTest, GoldenKeysOfExpiries) {
+  const std::string row = TestKey(kKeyspace, 1, "name");
+  const std::string key = ExpiryKey(PartitionId(3), 258, row);
+  EXPECT_EQ(absl::BytesToHexString(key),
+            "ffffff06"
+            "0000000000000003"
+            "0000000000000102" +
+                absl::BytesToHexString(row));
+  EXPECT_EQ(SecondsOfExpiryKey(key), 258);
+  EXPECT_EQ(RowOfExpiryKey(key), row);
+  EXPECT_EQ(OwnerOfSideRow(key), PartitionId(3));
+  EXPECT_TRUE(IsSideRow(key));
+  EXPECT_FALSE(IsStreamRecord(key));
+}
+
+TEST(SideRowsTest, ExpiriesAreInTheOrderOfTheirTimes) {
+  const SideRange expiries = ExpiriesOf(PartitionId(3));
+  const std::string low = TestKey(kKeyspace, 1, "a");
+  const std::string high = TestKey(kKeyspace, UINT64_MAX, "z");
+  EXPECT_LE(expiries.begin, ExpiryKey(PartitionId(3), 0, ""));
+  EXPECT_LT(ExpiryKey(PartitionId(3), 255, high),
+            ExpiryKey(PartitionId(3), 256, ""));
+  EXPECT_LT(ExpiryKey(PartitionId(3), 256, ""),
+            ExpiryKey(PartitionId(3), 256, low));
+  EXPECT_LT(ExpiryKey(PartitionId(3), INT64_MAX, high), expiries.end);
+  EXPECT_LE(expiries.end, ExpiryKey(PartitionId(4), 0, ""));
+}
+
 TEST(SideRowsTest, RangesHoldTheRowsOfOnePartition) {
   const SideRange changes = ChangesOf(PartitionId(3));
   for (const uint64_t seq : {uint64_t{0}, uint64_t{7}, UINT64_MAX}) {
@@ -165,6 +193,7 @@ TEST_F(SideRowStoreTest, GoWithTheirPartition) {
   ASSERT_TRUE(Write([](WriteContext& context) {
                 context.PutSideRow(CursorKey(kPartition, PartitionId(9)), "1");
                 context.PutSideRow(ShardKey(kPartition, 1), "1");
+                context.PutSideRow(ExpiryKey(kPartition, 7, "row"), "");
                 return PutItemWithChange(context, "a");
               }).ok());
   ASSERT_TRUE(store_->DropPartition(kPartition).ok());
@@ -175,6 +204,7 @@ TEST_F(SideRowStoreTest, GoWithTheirPartition) {
   EXPECT_EQ(ReadItem(*store_, ChangeKey(kPartition, ChangeSeq(1))), "none");
   EXPECT_EQ(ReadItem(*store_, CursorKey(kPartition, PartitionId(9))), "none");
   EXPECT_EQ(ReadItem(*store_, ShardKey(kPartition, 1)), "none");
+  EXPECT_EQ(ReadItem(*store_, ExpiryKey(kPartition, 7, "row")), "none");
   EXPECT_TRUE(store_->Verify().ok()) << store_->Verify();
 }
 
