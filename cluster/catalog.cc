@@ -144,6 +144,18 @@ void NumberStreams(TableRecord* table) {
   }
 }
 
+// As streams.
+void NumberTimeToLive(TableRecord* table) {
+  if (!table->has_time_to_live() || table->time_to_live().id() != 0) return;
+  table->mutable_time_to_live()->set_id(table->schema_version());
+}
+
+// Whether a time to live began or ended.
+bool TimeToLiveChanges(const TableRecord& old, const TableRecord& table) {
+  return old.time_to_live().id() != table.time_to_live().id() ||
+         (table.has_time_to_live() && table.time_to_live().id() == 0);
+}
+
 // Whether there is something to number.
 bool StreamsChange(const TableRecord& table) {
   for (const StreamRecord& stream : table.streams()) {
@@ -155,6 +167,7 @@ bool StreamsChange(const TableRecord& table) {
 
 // The lowest that says all that is in the record.
 uint32_t FormatOf(const TableRecord& table) {
+  if (table.has_time_to_live()) return kTimeToLiveTableFormat;
   if (!table.streams().empty()) return kStreamTableFormat;
   if (table.keeps_collection_sizes()) return kCollectionSizesTableFormat;
   if (table.schema_version() > 0) return kGlobalIndexTableFormat;
@@ -305,7 +318,8 @@ absl::StatusOr<CatalogTable> Catalog::UpdateTable(
                      ReadTable(transaction, table.name()));
     CHECK_EQ(old.id(), table.id());
     CHECK_EQ(old.keyspace(), table.keyspace());
-    bool changes = HasNewIndex(table) || StreamsChange(table);
+    bool changes = HasNewIndex(table) || StreamsChange(table) ||
+                   TimeToLiveChanges(old, table);
     for (const GlobalIndexRecord& index : old.global_indexes()) {
       if (FindIndex(table, index.id()) != nullptr) continue;
       changes = true;
@@ -316,6 +330,7 @@ absl::StatusOr<CatalogTable> Catalog::UpdateTable(
     }
     table.set_schema_version(old.schema_version() + (changes ? 1 : 0));
     NumberStreams(&table);
+    NumberTimeToLive(&table);
     if (HasNewIndex(table)) {
       ASSIGN_OR_RETURN(CatalogRecord numbers, ReadCatalog(transaction));
       RETURN_IF_ERROR(

@@ -35,7 +35,9 @@ inline constexpr uint32_t kLocalIndexDiskFormat = 2;  // logs and images tell of
 inline constexpr uint32_t kGlobalIndexDiskFormat = 3;
 // And of stream records.
 inline constexpr uint32_t kStreamDiskFormat = 4;
-inline constexpr uint32_t kNewestDiskFormat = 4;
+// And of when items expire.
+inline constexpr uint32_t kTimeToLiveDiskFormat = 5;
+inline constexpr uint32_t kNewestDiskFormat = 5;
 inline constexpr uint32_t kMaxStores = 1024;
 
 struct NodeDirectoryOptions {

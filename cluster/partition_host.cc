@@ -55,6 +55,7 @@ google::protobuf::Timestamp ToProto(absl::Time time) {
 
 // What a directory with such a table must say of itself.
 uint32_t DiskFormatOf(const TableRecord& table) {
+  if (table.has_time_to_live()) return kTimeToLiveDiskFormat;
   if (!table.streams().empty()) return kStreamDiskFormat;
   if (!table.global_indexes().empty()) return kGlobalIndexDiskFormat;
   return table.local_indexes().empty() ? kFirstDiskFormat

@@ -130,6 +130,7 @@ class PartitionHost {
   // returned. It may add global indexes (records without an id, which come to
   // be CREATING), take some away, and change their throughput. It may add a
   // stream (without an id), close one (set `closed`) or take a closed one away.
+  // It may begin a time to live (without an id), change it, and end it.
   // kResourceNotFound if there is no such table. After another error nothing
   // has changed, or (kOutcomeUnknown) it may have after a new start.
   absl::StatusOr<TablePtr> UpdateTable(

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -83,6 +84,13 @@ struct TableStream {
   bool keeps_new_image = false;
 };
 
+// Which attribute tells when items of a table expire.
+struct TimeToLive {
+  uint64_t id = 0;  // the table's schema version when it began
+  std::string attribute = {};
+  bool hides_expired = false;  // from reads, before they are deleted
+};
+
 // The schema version of the partitions of a deleted table.
 inline constexpr uint64_t kGoneSchemaVersion = UINT64_MAX;
 
@@ -101,8 +109,9 @@ struct Table {
   std::vector<std::string> index_key_attributes = {};
   // In the order they were opened.
   std::vector<TableStream> streams = {};
+  std::optional<TimeToLive> time_to_live = {};
   // Grows with each change of the global indexes and with each opening and
-  // closing of a stream; 0: never had any.
+  // closing of a stream, each beginning and end of a time to live; 0: never had any.
   uint64_t schema_version = 0;
   std::vector<TablePartition> partitions;
   // What else the catalog says of it (pallet/storage/v1/catalog.proto). Shared

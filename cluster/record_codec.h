@@ -34,7 +34,9 @@ inline constexpr uint32_t kGlobalIndexTableFormat = 3;
 inline constexpr uint32_t kCollectionSizesTableFormat = 4;
 // Tables with streams.
 inline constexpr uint32_t kStreamTableFormat = 5;
-inline constexpr uint32_t kNewestRecordFormat = 5;  // the highest it reads
+// Tables with a time to live.
+inline constexpr uint32_t kTimeToLiveTableFormat = 6;
+inline constexpr uint32_t kNewestRecordFormat = 6;  // the highest it reads
 
 std::string EncodeRecord(absl::string_view key,
                          const google::protobuf::MessageLite& record);

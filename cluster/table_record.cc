@@ -266,6 +266,11 @@ absl::StatusOr<TablePtr> MakeTable(const CatalogTable& entry, const Table* old,
                    GlobalIndexesOf(entry, table->key, old, clock));
   table->index_key_attributes = KeyAttributesOf(table->global_indexes);
   table->streams = StreamsOf(entry.table);
+  if (entry.table.has_time_to_live()) {
+    const storage::v1::TimeToLiveRecord& record = entry.table.time_to_live();
+    table->time_to_live = {record.id(), record.attribute(),
+                           record.hides_expired()};
+  }
   table->schema_version = entry.table.schema_version();
   table->partitions = PartitionsOf(entry.partitions);
   table->record = std::make_shared<TableRecord>(entry.table);

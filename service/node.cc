@@ -92,6 +92,9 @@ absl::Status Node::Start() {
   for (uint32_t i = 0; i < host_->store_count(); ++i) {
     host_->store(cluster::StoreId(i)).SetStreamListener(watches_.get());
   }
+  expiry_keeper_ = std::make_unique<ExpiryKeeper>(
+      ExpiryKeeperOptions{host_.get(), options_.clock, options_.logger});
+  expiry_keeper_->Start();
   control_ = std::make_unique<Executor>(ControlOptions());
   read_pool_ =
       std::make_unique<Executor>(ReadPoolOptions(options_.config.read));
@@ -269,6 +272,7 @@ void Node::Shutdown(absl::Duration patience) {
   // And a transaction that waits for room in a store.
   if (transactions_ != nullptr) transactions_->Stop();
   if (stream_keeper_ != nullptr) stream_keeper_->Stop();
+  if (expiry_keeper_ != nullptr) expiry_keeper_->Stop();
   // The admin server stays: an operator wants to see a node drain.
   const absl::Duration start = options_.clock->Monotonic();
   if (grpc_ != nullptr) grpc_->Shutdown(patience);

@@ -25,6 +25,7 @@
 #include "cluster/partition_host.h"
 #include "service/admin_server.h"
 #include "service/config.h"
+#include "service/expiry/expiry_keeper.h"
 #include "service/grpc_server.h"
 #include "service/indexing.h"
 #include "service/json/json_server.h"
@@ -93,6 +94,7 @@ class Node {
   std::unique_ptr<Transactions> transactions_;
   std::unique_ptr<StreamKeeper> stream_keeper_;
   std::unique_ptr<WatchHub> watches_;
+  std::unique_ptr<ExpiryKeeper> expiry_keeper_;
   // Their tasks use the host and the operations.
   std::unique_ptr<Executor> control_;
   std::unique_ptr<Executor> read_pool_;

@@ -20,6 +20,8 @@ constexpr uint32_t kCollections = 0xFFFFFF08;
 constexpr char kLedger = 1;
 constexpr char kReminder = 2;
 constexpr size_t kNumberAt = kRowKeyPrefixBytes;
+constexpr size_t kSecondsAt = kNumberAt + sizeof(uint64_t);
+constexpr size_t kExpiredRowAt = kSecondsAt + sizeof(uint64_t);
 constexpr size_t kStreamKeyBytes = kNumberAt + 2 * sizeof(uint64_t);
 
 std::string KeyOf(uint32_t keyspace, PartitionId owner, uint64_t number) {
@@ -97,11 +99,17 @@ std::string ReminderKey(PartitionId partition, absl::Time time,
   return KeyOf(kTokens, partition, absl::StrCat(rest, token));
 }
 
-std::string ExpiryKey(PartitionId partition, int64_t seconds,
-                      absl::string_view row_key) {
-  CHECK_GE(seconds, 0);
-  return absl::StrCat(
-      KeyOf(kExpiries, partition, static_cast<uint64_t>(seconds)), row_key);
+std::string ExpiryPassKey(PartitionId partition, uint64_t time_to_live) {
+  return KeyOf(kExpiries, partition, time_to_live);
+}
+
+std::string ExpiryKey(PartitionId partition, uint64_t time_to_live,
+                      uint64_t seconds, absl::string_view row_key) {
+  std::string key = ExpiryPassKey(partition, time_to_live);
+  key.reserve(kExpiredRowAt + row_key.size());
+  AppendU64(&key, seconds);
+  key.append(row_key.data(), row_key.size());
+  return key;
 }
 
 std::string ShardKey(PartitionId lineage, uint64_t stream) {
@@ -144,19 +152,24 @@ absl::string_view TokenOfReminderKey(absl::string_view key) {
   return RestOf(key, kTokens).substr(sizeof(uint64_t));
 }
 
-int64_t SecondsOfExpiryKey(absl::string_view key) {
-  const absl::string_view rest = RestOf(key, kExpiries);
-  CHECK_GE(rest.size(), sizeof(uint64_t));
-  return static_cast<int64_t>(LoadU64(rest.data()));
-}
-
-absl::string_view RowOfExpiryKey(absl::string_view key) {
-  return RestOf(key, kExpiries).substr(sizeof(uint64_t));
-}
-
 ChangeSeq SeqOfStreamRecordKey(absl::string_view key) {
   CHECK(IsStreamRecord(key));
   return ChangeSeq(LoadU64(key.data() + kStreamKeyBytes - sizeof(uint64_t)));
+}
+
+uint64_t TimeToLiveOfExpiryKey(absl::string_view key) {
+  CHECK(key.size() >= kSecondsAt && LoadU32(key.data()) == kExpiries);
+  return LoadU64(key.data() + kNumberAt);
+}
+
+uint64_t SecondsOfExpiryKey(absl::string_view key) {
+  CHECK(key.size() > kExpiredRowAt && LoadU32(key.data()) == kExpiries);
+  return LoadU64(key.data() + kSecondsAt);
+}
+
+absl::string_view RowOfExpiryKey(absl::string_view key) {
+  CHECK(key.size() > kExpiredRowAt && LoadU32(key.data()) == kExpiries);
+  return key.substr(kExpiredRowAt);
 }
 
 bool IsSideRow(absl::string_view row_key) {
@@ -200,19 +213,25 @@ SideRange RemindersOf(PartitionId partition) {
   return TokensOf(partition, kReminder);
 }
 
-SideRange ExpiriesOf(PartitionId partition) {
-  return RangeOf(kExpiries, partition);
-}
-
 SideRange StreamRecordsOf(PartitionId lineage, uint64_t stream) {
   return {StreamRecordKey(lineage, stream, ChangeSeq(1)),
           PrefixEnd(KeyOf(kStreams, lineage, stream))};
 }
 
+SideRange ExpiriesOf(PartitionId partition, uint64_t time_to_live,
+                     uint64_t from, uint64_t to) {
+  return {ExpiryKey(partition, time_to_live, from, ""),
+          ExpiryKey(partition, time_to_live, to, "")};
+}
+
+SideRange AllExpiriesOf(PartitionId partition) {
+  return RangeOf(kExpiries, partition);
+}
+
 std::array<SideRange, 8> SideRangesOf(PartitionId partition) {
   return {RangeOf(kChanges, partition),   RangeOf(kCursors, partition),
           RangeOf(kBackfills, partition), RangeOf(kLocks, partition),
-          RangeOf(kTokens, partition),    RangeOf(kExpiries, partition),
+          RangeOf(kTokens, partition),    AllExpiriesOf(partition),
           RangeOf(kStreams, partition),   RangeOf(kCollections, partition)};
 }
 

@@ -10,7 +10,9 @@
 //   lock     := 0xFFFFFF04 u32 | partition u64 | row key
 //   ledger   := 0xFFFFFF05 u32 | partition u64 | 0x01 | token
 //   reminder := 0xFFFFFF05 u32 | partition u64 | 0x02 | time u64 | token
-//   expiry   := 0xFFFFFF06 u32 | partition u64 | seconds u64 | row key
+//   pass     := 0xFFFFFF06 u32 | partition u64 | time to live u64
+//   expiry   := 0xFFFFFF06 u32 | partition u64 | time to live u64 |
+//               seconds since 1970 u64 | row key
 //   shard    := 0xFFFFFF07 u32 | lineage u64 | stream u64 | 0 u64
 //   streamed := 0xFFFFFF07 u32 | lineage u64 | stream u64 | change seq u64
 //   collection := 0xFFFFFF08 u32 | partition u64 | hash u64 | partition part
@@ -18,9 +20,9 @@
 // (big endian). A change and a backfill belong to the source partition, a
 // cursor to the index partition, the others to their partition; they go when it
 // goes. What the first three hold is gsi/'s, then come those of transactions
-// (docs/adr/0020-transactions.md), of items that expire
-// (docs/adr/0019-time-to-live.md), of streams (docs/adr/0021-streams.md) and of
-// item collections (service/handlers/collection_size.h). A lineage has the
+// (docs/adr/0020-transactions.md), of times to live (docs/adr/0019-time-to-live.md),
+// of streams (docs/adr/0021-streams.md) and of item collections
+// (service/handlers/collection_size.h). A lineage has the
 // number of the partition it began with; partitions are not split yet, so the
 // two are one. On disk since format 3.
 // Pure functions; safe from any thread.
@@ -53,10 +55,11 @@ std::string LedgerKey(PartitionId partition, absl::string_view token);
 std::string ReminderKey(PartitionId partition, absl::Time time,
                         absl::string_view token);
 
-// That the row's item expires then, in seconds since 1970. REQUIRES:
-// seconds >= 0.
-std::string ExpiryKey(PartitionId partition, int64_t seconds,
-                      absl::string_view row_key);
+// How far the items that were there before the time to live have been read.
+std::string ExpiryPassKey(PartitionId partition, uint64_t time_to_live);
+// That the item of that row key expires then. Rows are in the order of time.
+std::string ExpiryKey(PartitionId partition, uint64_t time_to_live,
+                      uint64_t seconds, absl::string_view row_key);
 
 // What the lineage knows of one of its table's streams.
 std::string ShardKey(PartitionId lineage, uint64_t stream);
@@ -72,10 +75,12 @@ absl::string_view RowOfLockKey(absl::string_view key);
 absl::string_view TokenOfLedgerKey(absl::string_view key);
 absl::Time TimeOfReminderKey(absl::string_view key);
 absl::string_view TokenOfReminderKey(absl::string_view key);
-int64_t SecondsOfExpiryKey(absl::string_view key);
-// The item's row.
-absl::string_view RowOfExpiryKey(absl::string_view key);
 ChangeSeq SeqOfStreamRecordKey(absl::string_view key);
+// Of a pass too.
+uint64_t TimeToLiveOfExpiryKey(absl::string_view key);
+// REQUIRES: an expiry, not a pass.
+uint64_t SecondsOfExpiryKey(absl::string_view key);
+absl::string_view RowOfExpiryKey(absl::string_view key);
 
 bool IsSideRow(absl::string_view row_key);
 bool IsChange(absl::string_view row_key);
@@ -97,11 +102,13 @@ SideRange AllTokens();
 SideRange LedgerOf(PartitionId partition);
 // In the order of their times.
 SideRange RemindersOf(PartitionId partition);
-// In the order of their times; those before a second end at its ExpiryKey with
-// an empty row key.
-SideRange ExpiriesOf(PartitionId partition);
 // In the order of their seqs, without the shard.
 SideRange StreamRecordsOf(PartitionId lineage, uint64_t stream);
+// Expiries at from <= seconds < to.
+SideRange ExpiriesOf(PartitionId partition, uint64_t time_to_live,
+                     uint64_t from, uint64_t to);
+// Passes and expiries of all times to live.
+SideRange AllExpiriesOf(PartitionId partition);
 // All side rows of a partition, kind by kind.
 std::array<SideRange, 8> SideRangesOf(PartitionId partition);
 

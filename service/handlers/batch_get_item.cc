@@ -12,6 +12,7 @@
 #include "model/item_codec.h"
 #include "pallet/wire/v1/batch.pb.h"
 #include "service/capacity.h"
+#include "service/expiry/expiry_rows.h"
 #include "service/handlers/batch.h"
 #include "service/handlers/freshness.h"
 #include "service/handlers/handler.h"
@@ -173,7 +174,10 @@ class BatchReader {
         [&](storage::ReadTransaction& transaction) -> absl::Status {
           ASSIGN_OR_RETURN(const std::optional<storage::RowView> found,
                            transaction.Get(row.key));
-          if (!found.has_value()) return absl::OkStatus();
+          if (!found.has_value() ||
+              IsHidden(*reads.table, found->item, router_.host().clock())) {
+            return absl::OkStatus();
+          }
           std::string part;
           absl::string_view item = found->item;
           if (reads.language.projection.has_value()) {

@@ -6,6 +6,7 @@
 #include "model/item_codec.h"
 #include "pallet/wire/v1/item.pb.h"
 #include "service/capacity.h"
+#include "service/expiry/expiry_rows.h"
 #include "service/handlers/freshness.h"
 #include "service/handlers/handler.h"
 #include "service/handlers/handlers.h"
@@ -31,7 +32,8 @@ absl::Status Validate(const wire::GetItemRequest& request) {
 }
 
 // Appends the item, if it is there, and returns its size.
-absl::StatusOr<uint64_t> ReadItem(const Router& router, const Row& row,
+absl::StatusOr<uint64_t> ReadItem(const Router& router,
+                                  const cluster::Table& table, const Row& row,
                                   const ItemLanguage& language,
                                   std::string* response) {
   uint64_t size = 0;
@@ -40,7 +42,10 @@ absl::StatusOr<uint64_t> ReadItem(const Router& router, const Row& row,
       [&](storage::ReadTransaction& transaction) -> absl::Status {
         ASSIGN_OR_RETURN(const std::optional<storage::RowView> found,
                          transaction.Get(row.key));
-        if (!found.has_value()) return absl::OkStatus();
+        if (!found.has_value() ||
+            IsHidden(table, found->item, router.host().clock())) {
+          return absl::OkStatus();
+        }
         size = found->item_size;
         if (language.projection.has_value()) {
           AppendField(
@@ -75,7 +80,7 @@ absl::StatusOr<std::string> GetItem(const Router& router,
 
   std::string response;
   ASSIGN_OR_RETURN(const uint64_t size,
-                   ReadItem(router, row, language, &response));
+                   ReadItem(router, *table, row, language, &response));
   if (response.empty()) RETURN_IF_ERROR(router.CheckStillThere(*table));
   const double units = ReadUnits(size, ConsistencyOf(request));
   Charge(*table, UnitKind::kRead, units);

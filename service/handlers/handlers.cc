@@ -17,6 +17,7 @@ void RegisterHandlers(const HandlerOptions& options,
   RegisterDescribeLimits(options, registry);
   RegisterDescribeStream(options, registry);
   RegisterDescribeTable(options, registry);
+  RegisterDescribeTimeToLive(options, registry);
   RegisterGetItem(options, registry);
   RegisterGetRecords(options, registry);
   RegisterGetShardIterator(options, registry);
@@ -33,6 +34,7 @@ void RegisterHandlers(const HandlerOptions& options,
   RegisterUpdateIndexPropagation(options, registry);
   RegisterUpdateItem(options, registry);
   RegisterUpdateTable(options, registry);
+  RegisterUpdateTimeToLive(options, registry);
   if (options.watches != nullptr) RegisterWatch(options, registry);
   RegisterBatchExecuteStatement(options, registry);
   RegisterExecuteStatement(options, registry);

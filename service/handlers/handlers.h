@@ -72,6 +72,7 @@ void RegisterDescribeTable(const HandlerOptions&, OperationRegistry*);
 void RegisterBatchExecuteStatement(const HandlerOptions&, OperationRegistry*);
 void RegisterExecuteStatement(const HandlerOptions&, OperationRegistry*);
 void RegisterExecuteTransaction(const HandlerOptions&, OperationRegistry*);
+void RegisterDescribeTimeToLive(const HandlerOptions&, OperationRegistry*);
 void RegisterGetItem(const HandlerOptions&, OperationRegistry*);
 void RegisterGetRecords(const HandlerOptions&, OperationRegistry*);
 void RegisterGetShardIterator(const HandlerOptions&, OperationRegistry*);
@@ -88,6 +89,7 @@ void RegisterTransactWriteItems(const HandlerOptions&, OperationRegistry*);
 void RegisterUpdateIndexPropagation(const HandlerOptions&, OperationRegistry*);
 void RegisterUpdateItem(const HandlerOptions&, OperationRegistry*);
 void RegisterUpdateTable(const HandlerOptions&, OperationRegistry*);
+void RegisterUpdateTimeToLive(const HandlerOptions&, OperationRegistry*);
 
 void RegisterWatch(const HandlerOptions&, OperationRegistry*);
 

@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "base/status_macros.h"
 #include "gsi/change_writer.h"
+#include "service/expiry/expiry_rows.h"
 #include "service/handlers/collection_size.h"
 #include "service/streams/stream_record.h"
 #include "storage/side_rows.h"
@@ -94,6 +95,7 @@ absl::StatusOr<UnitsByArm> WriteItem(const cluster::Table& table,
   int64_t growth = static_cast<int64_t>(after.has_value() ? after->size : 0) -
                    static_cast<int64_t>(before.has_value() ? before->size : 0);
   WriteIndexRows(table, row_key, before, after, context, &units, &growth);
+  WriteExpiryRow(table, partition, row_key, before, after, context);
   RETURN_IF_ERROR(AddToCollection(table, partition, row_key, growth, context));
   if (transition.reports_units || table.meters_global_indexes) {
     AddGlobalIndexUnits(table, before, after, &units);

@@ -59,6 +59,10 @@ absl::StatusOr<Page> Read(const ItemPages& pages,
   options.with_items = pages.with_items;
   options.limit = limit;
   options.reserve = reserve;
+  const auto& time_to_live = pages.table->time_to_live;
+  if (time_to_live.has_value() && time_to_live->hides_expired) {
+    options.hides_expired_of = pages.table.get();
+  }
   if (pages.language.filter.has_value()) {
     options.filter = &*pages.language.filter;
   }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "service/handlers/page.h"
+#include "service/expiry/expiry_rows.h"
 
 #include <algorithm>
 #include <memory>
@@ -89,6 +90,10 @@ class PageReader {
   }
 
   bool Passes(absl::string_view item) const {
+    if (options_.hides_expired_of != nullptr &&
+        IsHidden(*options_.hides_expired_of, item, host_.clock())) {
+      return false;
+    }
     return options_.filter == nullptr ||
            model::expression::Matches(*options_.filter, model::ItemView(item));
   }

@@ -58,6 +58,8 @@ struct PageOptions {
   bool with_items = true;                               // false: only counted
   int64_t limit = std::numeric_limits<int64_t>::max();  // evaluated items
   size_t reserve = 0;  // how many bytes of items to expect
+  // Borrowed. Null: no item is hidden because it has expired.
+  const cluster::Table* hides_expired_of = nullptr;
   // Borrowed; null: all items, whole.
   const model::expression::Expression* filter = nullptr;
   const model::expression::PathTree* projection = nullptr;

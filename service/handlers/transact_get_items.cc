@@ -12,6 +12,7 @@
 #include "model/expression/projection.h"
 #include "model/item_codec.h"
 #include "pallet/wire/v1/transaction.pb.h"
+#include "service/expiry/expiry_rows.h"
 #include "service/handlers/handler.h"
 #include "service/handlers/handlers.h"
 #include "service/handlers/item_language.h"
@@ -114,9 +115,11 @@ absl::StatusOr<ReadPlan> PlanOf(const Router& router,
 
 // An encoded ItemResponse.
 std::string ResponseOf(const ParsedGet& get,
-                       const std::optional<ReadItem>& item) {
+                       const std::optional<ReadItem>& item, Clock* clock) {
   std::string encoded;
-  if (!item.has_value()) return encoded;
+  if (!item.has_value() || IsHidden(*get.table, item->bytes, clock)) {
+    return encoded;
+  }
   constexpr uint32_t kField = wire::ItemResponse::kItemFieldNumber;
   if (!get.language.projection.has_value()) {
     AppendField(kField, item->bytes, &encoded);
@@ -147,7 +150,8 @@ absl::StatusOr<std::string> TransactGetItems(
     units[gets[i].request_table].table += taken;
     bytes += size;
     AppendField(wire::TransactGetItemsResponse::kResponsesFieldNumber,
-                ResponseOf(gets[i], items[i]), &response);
+                ResponseOf(gets[i], items[i], router.host().clock()),
+                &response);
     if (!items[i].has_value()) {
       RETURN_IF_ERROR(router.CheckStillThere(*gets[i].table));
     }

@@ -33,19 +33,6 @@ bool IsClosed(const cluster::TableStream& stream) {
   return stream.closed_version != UINT64_MAX;
 }
 
-// An index is attached by a write of its own, which must come first.
-absl::Status CheckIndexesAttached(const cluster::Table& table,
-                                  const storage::WriteContext& context) {
-  for (const cluster::GlobalIndex& index : table.global_indexes) {
-    if (context.schema_version() >= index.schema_version) continue;
-    return model::MakeError(
-        model::Reason::kResourceInUse,
-        absl::StrCat("an index of table ", table.name,
-                     " is not attached yet, and no stream before it"));
-  }
-  return absl::OkStatus();
-}
-
 absl::StatusOr<std::optional<Shard>> ShardIn(storage::RowReader& rows,
                                              PartitionId lineage,
                                              uint64_t stream) {
@@ -124,6 +111,17 @@ absl::Status SettlePartition(cluster::PartitionHost& host,
 }
 
 }  // namespace
+
+absl::Status CheckIndexesAttached(const cluster::Table& table,
+                                  const storage::WriteContext& context) {
+  for (const cluster::GlobalIndex& index : table.global_indexes) {
+    if (context.schema_version() >= index.schema_version) continue;
+    return model::MakeError(
+        model::Reason::kResourceInUse,
+        absl::StrCat("an index of table ", table.name, " is not attached yet"));
+  }
+  return absl::OkStatus();
+}
 
 absl::Status SettleStreams(cluster::PartitionHost& host,
                            const cluster::Table& table) {

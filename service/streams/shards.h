@@ -25,6 +25,11 @@ namespace pallet::service {
 absl::Status SettleStreams(cluster::PartitionHost& host,
                            const cluster::Table& table);
 
+// An index is attached by a write of its own, which must come before any other
+// that raises the schema version of a partition: kResourceInUse. In a decision.
+absl::Status CheckIndexesAttached(const cluster::Table& table,
+                                  const storage::WriteContext& context);
+
 // nullopt: it is not opened yet.
 absl::StatusOr<std::optional<Shard>> ReadShard(storage::ReadTransaction& rows,
                                                storage::PartitionId lineage,

@@ -5,6 +5,7 @@ import gzip
 import hashlib
 import json
 import os
+import time
 import unittest
 import urllib.error
 import urllib.request
@@ -289,6 +290,33 @@ class Boto3Test(unittest.TestCase):
         got = transact(*(f"SELECT * FROM Things WHERE kind = 'both' AND n = {n}"
                          for n in (2, 3)))
         self.assertEqual(got["Responses"], [{"Item": {"kind": "both", "n": 2}}, {}])
+
+    def test_time_to_live(self):
+        table = RESOURCE.create_table(
+            TableName="Fleeting", BillingMode="PAY_PER_REQUEST",
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}])
+        table.put_item(Item={"id": "before", "until": int(time.time()) - 1})
+        table.put_item(Item={"id": "text", "until": str(int(time.time()) - 1)})
+        specification = {"Enabled": True, "AttributeName": "until"}
+        answer = CLIENT.update_time_to_live(TableName="Fleeting",
+                                            TimeToLiveSpecification=specification)
+        self.assertEqual(answer["TimeToLiveSpecification"], specification)
+        table.put_item(Item={"id": "after", "until": int(time.time())})
+        table.put_item(Item={"id": "later", "until": int(time.time()) + 3600})
+        deadline = time.monotonic() + 20
+        while table.scan()["Count"] > 2 and time.monotonic() < deadline:
+            pass
+        self.assertEqual({item["id"] for item in table.scan()["Items"]},
+                         {"text", "later"})
+        self.assertEqual(
+            CLIENT.describe_time_to_live(TableName="Fleeting")["TimeToLiveDescription"],
+            {"TimeToLiveStatus": "ENABLED", "AttributeName": "until"})
+        refused = self.refusal(CLIENT.update_time_to_live, TableName="Fleeting",
+                               TimeToLiveSpecification=specification)
+        self.assertEqual(str(refused).rsplit(": ", 1)[1],
+                         "TimeToLive is already enabled")
+        table.delete()
 
     def test_updates(self):
         key = {"kind": "update", "n": 1}

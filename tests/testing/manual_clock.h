@@ -15,7 +15,7 @@ class ManualClock final : public Clock {
  public:
   absl::Time Now() override {
     absl::MutexLock lock(&mutex_);
-    return absl::UnixEpoch() + absl::Hours(500000) + passed_;
+    return absl::UnixEpoch() + absl::Hours(500000) + passed_ + set_;
   }
   absl::Duration Monotonic() override {
     absl::MutexLock lock(&mutex_);
@@ -27,9 +27,16 @@ class ManualClock final : public Clock {
     passed_ += by;
   }
 
+  // Somebody sets the wall clock.
+  void SetWallClock(absl::Duration by) {
+    absl::MutexLock lock(&mutex_);
+    set_ += by;
+  }
+
  private:
   absl::Mutex mutex_;
   absl::Duration passed_ ABSL_GUARDED_BY(mutex_);
+  absl::Duration set_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace pallet::testing

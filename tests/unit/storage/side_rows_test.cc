@@ -67,14 +67,20 @@ TEST(SideRowsTest, GoldenKeysOfStreams) {
 }
 
 TEST(SideRowsTest, GoldenKeysOfExpiries) {
+  EXPECT_EQ(absl::BytesToHexString(ExpiryPassKey(PartitionId(3), 5)),
+            "ffffff06"
+            "0000000000000003"
+            "0000000000000005");
   const std::string row = TestKey(kKeyspace, 1, "name");
-  const std::string key = ExpiryKey(PartitionId(3), 258, row);
+  const std::string key = ExpiryKey(PartitionId(3), 5, 258, row);
   EXPECT_EQ(absl::BytesToHexString(key),
             "ffffff06"
             "0000000000000003"
+            "0000000000000005"
             "0000000000000102" +
                 absl::BytesToHexString(row));
-  EXPECT_EQ(SecondsOfExpiryKey(key), 258);
+  EXPECT_EQ(TimeToLiveOfExpiryKey(key), 5u);
+  EXPECT_EQ(SecondsOfExpiryKey(key), 258u);
   EXPECT_EQ(RowOfExpiryKey(key), row);
   EXPECT_EQ(OwnerOfSideRow(key), PartitionId(3));
   EXPECT_TRUE(IsSideRow(key));
@@ -82,16 +88,19 @@ TEST(SideRowsTest, GoldenKeysOfExpiries) {
 }
 
 TEST(SideRowsTest, ExpiriesAreInTheOrderOfTheirTimes) {
-  const SideRange expiries = ExpiriesOf(PartitionId(3));
+  const PartitionId partition(3);
   const std::string low = TestKey(kKeyspace, 1, "a");
   const std::string high = TestKey(kKeyspace, UINT64_MAX, "z");
-  EXPECT_LE(expiries.begin, ExpiryKey(PartitionId(3), 0, ""));
-  EXPECT_LT(ExpiryKey(PartitionId(3), 255, high),
-            ExpiryKey(PartitionId(3), 256, ""));
-  EXPECT_LT(ExpiryKey(PartitionId(3), 256, ""),
-            ExpiryKey(PartitionId(3), 256, low));
-  EXPECT_LT(ExpiryKey(PartitionId(3), INT64_MAX, high), expiries.end);
-  EXPECT_LE(expiries.end, ExpiryKey(PartitionId(4), 0, ""));
+  const SideRange due = ExpiriesOf(partition, 5, 100, 256);
+  EXPECT_LT(ExpiryPassKey(partition, 5), due.begin);
+  EXPECT_LT(ExpiryKey(partition, 5, 99, high), due.begin);
+  EXPECT_LE(due.begin, ExpiryKey(partition, 5, 100, low));
+  EXPECT_LT(ExpiryKey(partition, 5, 255, high), due.end);
+  EXPECT_LE(due.end, ExpiryKey(partition, 5, 256, low));
+  const SideRange all = AllExpiriesOf(partition);
+  EXPECT_LE(all.begin, ExpiryPassKey(partition, 0));
+  EXPECT_LT(ExpiryKey(partition, UINT64_MAX, UINT64_MAX, high), all.end);
+  EXPECT_LE(all.end, ExpiryPassKey(PartitionId(4), 0));
 }
 
 TEST(SideRowsTest, RangesHoldTheRowsOfOnePartition) {
@@ -193,7 +202,7 @@ TEST_F(SideRowStoreTest, GoWithTheirPartition) {
   ASSERT_TRUE(Write([](WriteContext& context) {
                 context.PutSideRow(CursorKey(kPartition, PartitionId(9)), "1");
                 context.PutSideRow(ShardKey(kPartition, 1), "1");
-                context.PutSideRow(ExpiryKey(kPartition, 7, "row"), "");
+                context.PutSideRow(ExpiryKey(kPartition, 1, 7, "row"), "");
                 return PutItemWithChange(context, "a");
               }).ok());
   ASSERT_TRUE(store_->DropPartition(kPartition).ok());
@@ -204,7 +213,7 @@ TEST_F(SideRowStoreTest, GoWithTheirPartition) {
   EXPECT_EQ(ReadItem(*store_, ChangeKey(kPartition, ChangeSeq(1))), "none");
   EXPECT_EQ(ReadItem(*store_, CursorKey(kPartition, PartitionId(9))), "none");
   EXPECT_EQ(ReadItem(*store_, ShardKey(kPartition, 1)), "none");
-  EXPECT_EQ(ReadItem(*store_, ExpiryKey(kPartition, 7, "row")), "none");
+  EXPECT_EQ(ReadItem(*store_, ExpiryKey(kPartition, 1, 7, "row")), "none");
   EXPECT_TRUE(store_->Verify().ok()) << store_->Verify();
 }
 

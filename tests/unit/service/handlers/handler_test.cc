@@ -26,15 +26,16 @@ std::string Encoded() {
 TEST_F(HandlerTest, TheseOperationsAreBuilt) {
   EXPECT_THAT(
       registry_.Names(),
-      ElementsAre("BatchExecuteStatement", "BatchGetItem", "BatchWriteItem",
-                  "CreateTable", "DeleteItem", "DeleteTable",
-                  "DescribeEndpoints", "DescribeLimits", "DescribeStream",
-                  "DescribeTable", "ExecuteStatement", "ExecuteTransaction",
-                  "GetItem", "GetRecords", "GetShardIterator", "ListStreams",
-                  "ListTables", "ListTagsOfResource", "PutItem", "Query",
-                  "Scan", "StreamQuery", "StreamScan", "TagResource",
-                  "TransactGetItems", "TransactWriteItems", "UntagResource",
-                  "UpdateIndexPropagation", "UpdateItem", "UpdateTable"));
+      ElementsAre(
+          "BatchExecuteStatement", "BatchGetItem", "BatchWriteItem",
+          "CreateTable", "DeleteItem", "DeleteTable", "DescribeEndpoints",
+          "DescribeLimits", "DescribeStream", "DescribeTable",
+          "DescribeTimeToLive", "ExecuteStatement", "ExecuteTransaction",
+          "GetItem", "GetRecords", "GetShardIterator", "ListStreams",
+          "ListTables", "ListTagsOfResource", "PutItem", "Query", "Scan",
+          "StreamQuery", "StreamScan", "TagResource", "TransactGetItems",
+          "TransactWriteItems", "UntagResource", "UpdateIndexPropagation",
+          "UpdateItem", "UpdateTable", "UpdateTimeToLive"));
 }
 
 TEST_F(HandlerTest, EveryOperationIsAnRpcOfTheContract) {
