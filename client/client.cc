@@ -219,6 +219,28 @@ void Client::UpdateIndexPropagationAsync(
   connection_->Call(request, options, std::move(done));
 }
 
+absl::StatusOr<UpdateTimeToLiveResponse> Client::UpdateTimeToLive(
+    const UpdateTimeToLiveRequest& request, const CallOptions& options) {
+  return Wait(*connection_, request, options);
+}
+
+void Client::UpdateTimeToLiveAsync(const UpdateTimeToLiveRequest& request,
+                                   Callback<UpdateTimeToLiveResponse> done,
+                                   const CallOptions& options) {
+  connection_->Call(request, options, std::move(done));
+}
+
+absl::StatusOr<TimeToLiveDescription> Client::DescribeTimeToLive(
+    const DescribeTimeToLiveRequest& request, const CallOptions& options) {
+  return Wait(*connection_, request, options);
+}
+
+void Client::DescribeTimeToLiveAsync(const DescribeTimeToLiveRequest& request,
+                                     Callback<TimeToLiveDescription> done,
+                                     const CallOptions& options) {
+  connection_->Call(request, options, std::move(done));
+}
+
 absl::StatusOr<TableDescription> Client::DeleteTable(
     const DeleteTableRequest& request, const CallOptions& options) {
   return Wait(*connection_, request, options);

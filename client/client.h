@@ -154,6 +154,20 @@ class Client {
                                    Callback<TableDescription> done,
                                    const CallOptions& options = {});
 
+  // Begins and ends a table's time to live.
+  absl::StatusOr<UpdateTimeToLiveResponse> UpdateTimeToLive(
+      const UpdateTimeToLiveRequest& request, const CallOptions& options = {});
+  void UpdateTimeToLiveAsync(const UpdateTimeToLiveRequest& request,
+                             Callback<UpdateTimeToLiveResponse> done,
+                             const CallOptions& options = {});
+
+  absl::StatusOr<TimeToLiveDescription> DescribeTimeToLive(
+      const DescribeTimeToLiveRequest& request,
+      const CallOptions& options = {});
+  void DescribeTimeToLiveAsync(const DescribeTimeToLiveRequest& request,
+                               Callback<TimeToLiveDescription> done,
+                               const CallOptions& options = {});
+
   absl::StatusOr<TableDescription> DeleteTable(
       const DeleteTableRequest& request, const CallOptions& options = {});
   void DeleteTableAsync(const DeleteTableRequest& request,

@@ -42,6 +42,8 @@ std::string Encode(const CreateTableRequest& request);
 std::string Encode(const DescribeTableRequest& request);
 std::string Encode(const UpdateTableRequest& request);
 std::string Encode(const UpdateIndexPropagationRequest& request);
+std::string Encode(const UpdateTimeToLiveRequest& request);
+std::string Encode(const DescribeTimeToLiveRequest& request);
 std::string Encode(const DeleteTableRequest& request);
 std::string Encode(const ListTablesRequest& request);
 std::string Encode(const TagRequest& request);

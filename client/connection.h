@@ -101,6 +101,12 @@ class Connection {
   virtual void Call(const UpdateIndexPropagationRequest& request,
                     const CallOptions& options,
                     Callback<TableDescription> done) = 0;
+  virtual void Call(const UpdateTimeToLiveRequest& request,
+                    const CallOptions& options,
+                    Callback<UpdateTimeToLiveResponse> done) = 0;
+  virtual void Call(const DescribeTimeToLiveRequest& request,
+                    const CallOptions& options,
+                    Callback<TimeToLiveDescription> done) = 0;
   virtual void Call(const DeleteTableRequest& request,
                     const CallOptions& options,
                     Callback<TableDescription> done) = 0;

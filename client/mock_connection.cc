@@ -113,6 +113,18 @@ void MockConnection::Call(const UpdateIndexPropagationRequest& request,
   Answer("UpdateIndexPropagation", request, std::move(done));
 }
 
+void MockConnection::Call(const UpdateTimeToLiveRequest& request,
+                          const CallOptions&,
+                          Callback<UpdateTimeToLiveResponse> done) {
+  Answer("UpdateTimeToLive", request, std::move(done));
+}
+
+void MockConnection::Call(const DescribeTimeToLiveRequest& request,
+                          const CallOptions&,
+                          Callback<TimeToLiveDescription> done) {
+  Answer("DescribeTimeToLive", request, std::move(done));
+}
+
 void MockConnection::Call(const DeleteTableRequest& request, const CallOptions&,
                           Callback<TableDescription> done) {
   Answer("DeleteTable", request, std::move(done));

@@ -89,6 +89,11 @@ class MockConnection : public Connection,
   void Call(const UpdateIndexPropagationRequest& request,
             const CallOptions& options,
             Callback<TableDescription> done) override;
+  void Call(const UpdateTimeToLiveRequest& request, const CallOptions& options,
+            Callback<UpdateTimeToLiveResponse> done) override;
+  void Call(const DescribeTimeToLiveRequest& request,
+            const CallOptions& options,
+            Callback<TimeToLiveDescription> done) override;
   void Call(const DeleteTableRequest& request, const CallOptions& options,
             Callback<TableDescription> done) override;
   void Call(const ListTablesRequest& request, const CallOptions& options,
@@ -137,6 +142,7 @@ class MockConnection : public Connection,
              Slot<BatchExecuteRequest>, Slot<ExecuteTransactionRequest>,
              Slot<CreateTableRequest>, Slot<DescribeTableRequest>,
              Slot<UpdateTableRequest>, Slot<UpdateIndexPropagationRequest>,
+             Slot<UpdateTimeToLiveRequest>, Slot<DescribeTimeToLiveRequest>,
              Slot<DeleteTableRequest>, Slot<ListTablesRequest>,
              Slot<TagRequest>, Slot<UntagRequest>, Slot<ListTagsRequest>>
       slots_ ABSL_GUARDED_BY(mutex_);

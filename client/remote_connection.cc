@@ -47,6 +47,8 @@ class RemoteConnection final
   PALLET_CALL(DescribeTableRequest)
   PALLET_CALL(UpdateTableRequest)
   PALLET_CALL(UpdateIndexPropagationRequest)
+  PALLET_CALL(UpdateTimeToLiveRequest)
+  PALLET_CALL(DescribeTimeToLiveRequest)
   PALLET_CALL(DeleteTableRequest)
   PALLET_CALL(ListTablesRequest)
   PALLET_CALL(TagRequest)

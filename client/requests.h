@@ -427,6 +427,38 @@ struct UpdateIndexPropagationRequest {
   std::optional<absl::Duration> delay = {};
 };
 
+// Names the attribute that tells when items expire, in seconds since 1970, or
+// ends that. Expired items are deleted within about a second.
+struct UpdateTimeToLiveRequest {
+  std::string table = {};
+  bool enabled = true;
+  std::string attribute = {};
+  // Expired items are not readable any more, even before they are deleted.
+  std::optional<bool> hide_expired_items = {};
+};
+struct UpdateTimeToLiveResponse {};
+
+struct DescribeTimeToLiveRequest {
+  std::string table = {};
+};
+
+enum class TimeToLiveState {
+  kUnknown,
+  kEnabling,
+  kDisabling,
+  kEnabled,
+  kDisabled
+};
+
+// "ENABLED" and so on.
+absl::string_view NameOf(TimeToLiveState state);
+
+struct TimeToLiveDescription {
+  TimeToLiveState state = TimeToLiveState::kUnknown;
+  std::string attribute = {};  // empty while it is disabled
+  bool hide_expired_items = false;
+};
+
 struct DeleteTableRequest {
   std::string table = {};
 };
@@ -487,6 +519,8 @@ template <> struct ResponseTo<CreateTableRequest> { using Type = TableDescriptio
 template <> struct ResponseTo<DescribeTableRequest> { using Type = TableDescription; };
 template <> struct ResponseTo<UpdateTableRequest> { using Type = TableDescription; };
 template <> struct ResponseTo<UpdateIndexPropagationRequest> { using Type = TableDescription; };
+template <> struct ResponseTo<UpdateTimeToLiveRequest> { using Type = UpdateTimeToLiveResponse; };
+template <> struct ResponseTo<DescribeTimeToLiveRequest> { using Type = TimeToLiveDescription; };
 template <> struct ResponseTo<DeleteTableRequest> { using Type = TableDescription; };
 template <> struct ResponseTo<TagRequest> { using Type = TagResponse; };
 template <> struct ResponseTo<UntagRequest> { using Type = UntagResponse; };

@@ -245,6 +245,8 @@ class Session::SessionConnection final : public Connection {
   PALLET_CALL(DescribeTableRequest)
   PALLET_CALL(UpdateTableRequest)
   PALLET_CALL(UpdateIndexPropagationRequest)
+  PALLET_CALL(UpdateTimeToLiveRequest)
+  PALLET_CALL(DescribeTimeToLiveRequest)
   PALLET_CALL(DeleteTableRequest)
   PALLET_CALL(ListTablesRequest)
   PALLET_CALL(TagRequest)

@@ -15,7 +15,7 @@ namespace {
 
 absl::Status Run(pallet::Client client) {
   const auto table = client.CreateTable(
-      {.table = "example_orders",
+      {.table = "example_statements",
        .key = {.partition = {.name = "customer"},
                .sort = pallet::KeyAttribute{
                    .name = "number", .type = pallet::ScalarType::kNumber}}});
@@ -27,7 +27,7 @@ absl::Status Run(pallet::Client client) {
   // What is there already is left as it is.
   for (int number = 1; number <= 3; ++number) {
     const auto inserted = client.ExecuteStatement(
-        {.statement = "INSERT INTO example_orders VALUE {'customer': ?, "
+        {.statement = "INSERT INTO example_statements VALUE {'customer': ?, "
                       "'number': ?, 'state': 'open', 'lines': [{'item': 'tea', "
                       "'count': ?}]}",
          .parameters = {"ann", number, 10 * number}});
@@ -40,7 +40,7 @@ absl::Status Run(pallet::Client client) {
   // Page by page, the last order first.
   pallet::ExecuteStatementRequest select = {
       .statement =
-          "SELECT number, lines[0].count FROM example_orders "
+          "SELECT number, lines[0].count FROM example_statements "
           "WHERE customer = ? AND state = 'open' ORDER BY number DESC",
       .parameters = {"ann"},
       .limit = 2};
@@ -54,9 +54,9 @@ absl::Status Run(pallet::Client client) {
   // Each by itself: what fails is told in its place.
   const auto batch = client.BatchExecute(
       {.statements = {
-           {.statement = "UPDATE example_orders SET state = 'paid' WHERE "
+           {.statement = "UPDATE example_statements SET state = 'paid' WHERE "
                          "customer = 'ann' AND number = 1 RETURNING ALL NEW *"},
-           {.statement = "UPDATE example_orders SET state = 'paid' WHERE "
+           {.statement = "UPDATE example_statements SET state = 'paid' WHERE "
                          "customer = 'bob' AND number = 1"}}});
   if (!batch.ok()) return batch.status();
   for (const auto& result : batch->results) {
@@ -67,13 +67,13 @@ absl::Status Run(pallet::Client client) {
   // All or nothing.
   return client
       .ExecuteTransaction(
-          {.statements = {{.statement =
-                               "EXISTS(SELECT * FROM example_orders WHERE "
-                               "customer = 'ann' AND number = 1 AND state = "
-                               "'paid')"},
-                          {.statement =
-                               "UPDATE example_orders SET state = 'sent' WHERE "
-                               "customer = 'ann' AND number = 2"}}})
+          {.statements =
+               {{.statement = "EXISTS(SELECT * FROM example_statements WHERE "
+                              "customer = 'ann' AND number = 1 AND state = "
+                              "'paid')"},
+                {.statement =
+                     "UPDATE example_statements SET state = 'sent' WHERE "
+                     "customer = 'ann' AND number = 2"}}})
       .status();
 }
 

@@ -50,9 +50,16 @@ struct PropagationOptions {
   std::string delay = {};  // "90s", "1h"
 };
 
+struct TimeToLiveOptions {
+  std::string table = {};
+  std::string attribute = {};  // "off": ends it; empty: only tells of it
+  bool hide_expired = false;
+};
+
 int ListTables(Session& session);
 int CreateTable(Session& session, const CreateOptions& options);
 int DescribeTable(Session& session, const std::string& table);
+int TimeToLive(Session& session, const TimeToLiveOptions& options);
 int UpdateTable(Session& session, const UpdateTableOptions& options);
 int PauseIndex(Session& session, const PropagationOptions& options);
 int ResumeIndex(Session& session, const PropagationOptions& options);

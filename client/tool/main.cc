@@ -52,6 +52,7 @@ struct CommandLine {
   CreateOptions create;
   UpdateTableOptions update_table;
   PropagationOptions propagation;
+  TimeToLiveOptions time_to_live;
   WriteOptions put, erase;
   UpdateOptions update;
   GetOptions get;
@@ -119,6 +120,21 @@ void AddTags(CLI::App* tables, CommandLine& line) {
   untag->callback([&line] {
     line.run = [&line](Session& session) {
       return Untag(session, line.table, line.tags);
+    };
+  });
+}
+
+void AddTimeToLive(CLI::App* tables, CommandLine& line) {
+  CLI::App* command = tables->add_subcommand(
+      "ttl", "Print or set which attribute tells when items expire");
+  command->add_option("table", line.time_to_live.table, "name")->required();
+  command->add_option("attribute", line.time_to_live.attribute,
+                      "of seconds since 1970; off: items expire no more");
+  command->add_flag("--hide-expired", line.time_to_live.hide_expired,
+                    "from reads at once, before they are deleted");
+  command->callback([&line] {
+    line.run = [&line](Session& session) {
+      return TimeToLive(session, line.time_to_live);
     };
   });
 }
@@ -197,6 +213,7 @@ void AddTables(CLI::App& app, CommandLine& line) {
   });
 
   AddPropagation(tables, line);
+  AddTimeToLive(tables, line);
   AddTags(tables, line);
 
   CLI::App* erase =

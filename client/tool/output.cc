@@ -183,6 +183,16 @@ void Output::PrintTables(const std::vector<std::string>& names) {
   }
 }
 
+void Output::PrintTimeToLive(const TimeToLiveDescription& description) {
+  std::vector<std::pair<std::string, Value>> fields = {
+      {"status", NameOf(description.state)}};
+  if (!description.attribute.empty()) {
+    fields.push_back({"attribute", description.attribute});
+    fields.push_back({"hide_expired", description.hide_expired_items});
+  }
+  PrintFields(fields);
+}
+
 void Output::PrintTags(const Tags& tags) {
   std::vector<std::pair<std::string, Value>> fields;
   for (const auto& [key, value] : tags) fields.push_back({key, value});

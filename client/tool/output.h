@@ -44,6 +44,7 @@ class Output {
   void PrintTables(const std::vector<std::string>& names);
   void PrintTable(const TableDescription& table);
   void PrintTags(const Tags& tags);
+  void PrintTimeToLive(const TimeToLiveDescription& description);
   // Names and values, in order.
   void PrintFields(const std::vector<std::pair<std::string, Value>>& fields);
 

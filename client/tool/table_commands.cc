@@ -196,6 +196,28 @@ int DescribeTable(Session& session, const std::string& table) {
   return kDone;
 }
 
+int TimeToLive(Session& session, const TimeToLiveOptions& options) {
+  UpdateTimeToLiveRequest request{.table = options.table,
+                                  .enabled = options.attribute != "off",
+                                  .attribute = options.attribute};
+  if (!request.enabled) {
+    const auto now =
+        session.client.DescribeTimeToLive({.table = options.table});
+    if (!now.ok()) return session.output.Fail(now.status());
+    // The service wants to hear which one ends.
+    request.attribute = now->attribute.empty() ? "none" : now->attribute;
+  }
+  if (options.hide_expired) request.hide_expired_items = true;
+  if (!options.attribute.empty()) {
+    const auto updated = session.client.UpdateTimeToLive(request);
+    if (!updated.ok()) return session.output.Fail(updated.status());
+  }
+  const auto now = session.client.DescribeTimeToLive({.table = options.table});
+  if (!now.ok()) return session.output.Fail(now.status());
+  session.output.PrintTimeToLive(*now);
+  return kDone;
+}
+
 int UpdateTable(Session& session, const UpdateTableOptions& options) {
   UpdateTableRequest request{.table = options.table,
                              .delete_indexes = options.drop_indexes};

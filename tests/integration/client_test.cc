@@ -463,6 +463,42 @@ TEST_P(ClientNodeTest, AnItemOfTheLargestSizePasses) {
   EXPECT_EQ(found->item, item);
 }
 
+TEST_P(ClientNodeTest, ItemsExpire) {
+  ASSERT_TRUE(
+      client_->UpdateTimeToLive({.table = kTable, .attribute = "number"}).ok());
+  const auto again =
+      client_->UpdateTimeToLive({.table = kTable, .attribute = "number"});
+  EXPECT_EQ(model::ReasonOf(again.status()), model::Reason::kValidation);
+  const int64_t now = absl::ToUnixSeconds(Clock::Real()->Now());
+  const auto put = [&](const char* name, int64_t when) {
+    return client_
+        ->PutItem(
+            {.table = kTable,
+             .item = {{"country", "DE"}, {"name", name}, {"number", when}}})
+        .ok();
+  };
+  ASSERT_TRUE(put("old", now) && put("new", now + 3600));
+  const absl::Duration end = Clock::Real()->Monotonic() + absl::Seconds(30);
+  size_t left = 2;
+  while (left > 1 && Clock::Real()->Monotonic() < end) {
+    const auto page = client_->Scan({.table = kTable});
+    ASSERT_TRUE(page.ok()) << page.status();
+    left = page->items.size();
+  }
+  EXPECT_EQ(left, 1u);
+  const auto described = client_->DescribeTimeToLive({.table = kTable});
+  ASSERT_TRUE(described.ok()) << described.status();
+  EXPECT_EQ(described->attribute, "number");
+  EXPECT_NE(described->state, TimeToLiveState::kDisabled);
+  ASSERT_TRUE(
+      client_
+          ->UpdateTimeToLive(
+              {.table = kTable, .enabled = false, .attribute = "number"})
+          .ok());
+  EXPECT_EQ(client_->DescribeTimeToLive({.table = kTable})->state,
+            TimeToLiveState::kDisabled);
+}
+
 // The tool, from a table to its export.
 TEST_P(ClientNodeTest, TheToolLoadsAndExports) {
   const std::string dir = directory_.path();

@@ -2,7 +2,7 @@
 """A cache that many processes share; see recipes/cache.cc."""
 import time
 
-from recipe import attributes, expect, keys, make_table
+from recipe import attributes, expect, keys, let_expire, make_table
 
 
 class Cache:
@@ -21,8 +21,9 @@ class Cache:
 
 def main():
     now = [1_800_000_000]
-    cache = Cache(make_table("py_cache", KeySchema=keys("key"),
-                             AttributeDefinitions=attributes(key="S")), lambda: now[0])
+    table = let_expire(make_table("py_cache", KeySchema=keys("key"),
+                                  AttributeDefinitions=attributes(key="S")))
+    cache = Cache(table, lambda: now[0])
     expect(cache.get("page") is None, "empty at first")
     cache.put("page", "<html>", 60)
     now[0] += 59

@@ -2,7 +2,7 @@
 """At most so many requests of a caller in a window; see recipes/rate_limiter.cc."""
 import time
 
-from recipe import attempt, attributes, expect, keys, make_table
+from recipe import attempt, attributes, expect, keys, let_expire, make_table
 
 
 class RateLimiter:
@@ -21,9 +21,9 @@ class RateLimiter:
 
 def main():
     now = [1_800_000_000]
-    limiter = RateLimiter(make_table("py_rates", KeySchema=keys("window"),
-                                     AttributeDefinitions=attributes(window="S")),
-                          limit=3, window=60, now=lambda: now[0])
+    table = let_expire(make_table("py_rates", KeySchema=keys("window"),
+                                  AttributeDefinitions=attributes(window="S")))
+    limiter = RateLimiter(table, limit=3, window=60, now=lambda: now[0])
     expect([limiter.allow("ann") for _ in range(4)] == [True] * 3 + [False],
            "three, and the fourth is refused")
     expect(limiter.allow("bob"), "bob has his own")

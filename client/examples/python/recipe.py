@@ -22,6 +22,13 @@ def make_table(name, **more):
     return table
 
 
+def let_expire(table):
+    """Items go when the time in `expires` is past."""
+    table.meta.client.update_time_to_live(TableName=table.name, TimeToLiveSpecification={
+        "Enabled": True, "AttributeName": "expires"})
+    return table
+
+
 def keys(hash_key, range_key=None):
     schema = [{"AttributeName": hash_key, "KeyType": "HASH"}]
     if range_key:

@@ -4,7 +4,7 @@ import secrets
 import time
 
 from boto3.dynamodb.conditions import Attr, Key
-from recipe import attempt, attributes, expect, keys, make_table
+from recipe import attempt, attributes, expect, keys, let_expire, make_table
 
 IDLE = 30 * 60
 
@@ -56,7 +56,7 @@ def strong(request, **_):
 
 def main():
     now = [1_800_000_000]
-    table = make_table("py_sessions", **Sessions.SCHEMA)
+    table = let_expire(make_table("py_sessions", **Sessions.SCHEMA))
     table.meta.client.meta.events.register("before-sign.dynamodb.Query", strong)
     sessions = Sessions(table, lambda: now[0])
     first, second = sessions.begin("ann"), sessions.begin("ann")

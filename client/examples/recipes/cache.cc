@@ -53,6 +53,7 @@ int main(int argc, char** argv) {
   pallet::Client client = recipes::Connect(argc, argv);
   recipes::MakeTable(
       client, {.table = "recipe_cache", .key = {.partition = {.name = "key"}}});
+  recipes::LetExpire(client, "recipe_cache");
   absl::Time now = absl::FromUnixSeconds(1'800'000'000);
   Cache cache(client, "recipe_cache", [&now] { return now; });
 

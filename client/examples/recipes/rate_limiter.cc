@@ -59,6 +59,7 @@ int main(int argc, char** argv) {
   pallet::Client client = recipes::Connect(argc, argv);
   recipes::MakeTable(client, {.table = "recipe_rates",
                               .key = {.partition = {.name = "window"}}});
+  recipes::LetExpire(client, "recipe_rates");
   absl::Time now = absl::FromUnixSeconds(1'800'000'000);
   RateLimiter limiter(client, "recipe_rates",
                       {.limit = 3, .window = absl::Minutes(1)},

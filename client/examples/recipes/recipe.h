@@ -37,6 +37,12 @@ inline void MakeTable(pallet::Client& client,
   (void)client.CreateTable(request).value();
 }
 
+// Items go when the time in `expires` is past.
+inline void LetExpire(pallet::Client& client, const std::string& table) {
+  (void)client.UpdateTimeToLive({.table = table, .attribute = "expires"})
+      .value();
+}
+
 inline void Expect(bool holds, absl::string_view what) {
   std::cout << (holds ? "  " : "NOT ") << what << "\n";
   if (!holds) std::exit(EXIT_FAILURE);

@@ -90,6 +90,7 @@ class Sessions {
 int main(int argc, char** argv) {
   pallet::Client client = recipes::Connect(argc, argv);
   recipes::MakeTable(client, Sessions::TableOf("recipe_sessions"));
+  recipes::LetExpire(client, "recipe_sessions");
   absl::Time now = absl::FromUnixSeconds(1'800'000'000);
   Sessions sessions(client, "recipe_sessions", [&now] { return now; });
 

@@ -426,6 +426,35 @@ TEST_F(CommandTest, GlobalIndexesAreMadeAddedAndDropped) {
   }
 }
 
+TEST_F(CommandTest, TimesToLiveAreToldBegunAndEnded) {
+  std::optional<UpdateTimeToLiveRequest> last;
+  TimeToLiveDescription now{.state = TimeToLiveState::kDisabled};
+  mock_->On<UpdateTimeToLiveRequest>(
+      [&](const UpdateTimeToLiveRequest& request)
+          -> absl::StatusOr<UpdateTimeToLiveResponse> {
+        last = request;
+        now = {TimeToLiveState::kEnabled, request.attribute,
+               request.hide_expired_items.value_or(false)};
+        return UpdateTimeToLiveResponse{};
+      });
+  mock_->On<DescribeTimeToLiveRequest>(
+      [&](const DescribeTimeToLiveRequest&)
+          -> absl::StatusOr<TimeToLiveDescription> { return now; });
+  const auto run = [&](const TimeToLiveOptions& options) {
+    return Print(
+        [&](Session& session) { return TimeToLive(session, options); });
+  };
+  EXPECT_THAT(run({.table = "t"}), HasSubstr(R"({"status":"DISABLED"})"));
+  EXPECT_FALSE(last.has_value());
+  EXPECT_THAT(
+      run({.table = "t", .attribute = "a", .hide_expired = true}),
+      HasSubstr(R"({"status":"ENABLED","attribute":"a","hide_expired":true})"));
+  EXPECT_TRUE(last->enabled);
+  run({.table = "t", .attribute = "off"});
+  EXPECT_FALSE(last->enabled);
+  EXPECT_EQ(last->attribute, "a");
+}
+
 TEST_F(CommandTest, GlobalIndexesArePausedResumedAndDelayed) {
   UpdateIndexPropagationRequest last;
   mock_->On<UpdateIndexPropagationRequest>(
