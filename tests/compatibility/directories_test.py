@@ -32,7 +32,10 @@ class DirectoriesTest(unittest.TestCase):
         node = Node(PALLETD, TOOL, data)
         try:
             for table, held in about["held"].items():
-                self.assertEqual(node.contents(table), held, table)
+                # What an older version did not know of it did not write down.
+                found = {what: value for what, value in node.contents(table).items()
+                         if what in held}
+                self.assertEqual(found, held, table)
             for table, indexes in about["paused"].items():
                 self.catch_up(node, table, indexes)
             for table, held in about["held"].items():

@@ -71,6 +71,24 @@ def fill_places(client):
         UpdateExpression="SET height = :h", ExpressionAttributeValues={":h": {"N": "4478"}})
 
 
+def fill_visits(client):
+    """A stream with all images, and a time to live that is far away."""
+    client.create_table(
+        TableName="Visits", BillingMode="PAY_PER_REQUEST", KeySchema=keys("id"),
+        AttributeDefinitions=attributes(id="S"), StreamSpecification={
+            "StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"})
+    for number in range(30):
+        client.put_item(TableName="Visits", Item={
+            "id": {"S": f"v{number % 20}"}, "end": {"N": str(4102444800 + number)}})
+        if number == 10:
+            client.update_time_to_live(
+                TableName="Visits",
+                TimeToLiveSpecification={"Enabled": True, "AttributeName": "end"})
+    while client.describe_time_to_live(TableName="Visits")["TimeToLiveDescription"][
+            "TimeToLiveStatus"] != "ENABLED":
+        pass
+
+
 def fill_orders(client, node):
     """Global indexes: one follows, one is paused and has changes to come."""
     client.create_table(
@@ -110,7 +128,9 @@ def main():
         fill_plain(node.client)
         fill_places(node.client)
         fill_orders(node.client, node)
-        held = {table: node.contents(table) for table in ("Orders", "Places", "Plain")}
+        fill_visits(node.client)
+        held = {table: node.contents(table)
+                for table in ("Orders", "Places", "Plain", "Visits")}
         node.kill()
         subprocess.run(["tar", "--create", "--sparse", "--gzip", "--owner=0", "--group=0",
                         "--numeric-owner", "--file", HERE / f"{name}.tar.gz",

@@ -87,6 +87,9 @@ class Node:
                               "items": self.scan(table, IndexName=name)}
         tags = self.client.list_tags_of_resource(ResourceArn=about["TableArn"])
         held["tags"] = tags.get("Tags", [])
+        held["stream"] = about.get("StreamSpecification")
+        held["time_to_live"] = self.client.describe_time_to_live(
+            TableName=table)["TimeToLiveDescription"]
         return held
 
     def scan(self, table, **more):
