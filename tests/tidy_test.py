@@ -138,7 +138,8 @@ class TidyTest(unittest.TestCase):
     # An open end stands in docs/limits.md, by name.
     def test_nothing_is_left_open(self):
         findings = []
-        for name in tracked(".cc", ".h", ".proto", ".cmake", ".py", ".js"):
+        for name in tracked(".cc", ".h", ".proto", ".cmake", ".go", ".py",
+                            ".js"):
             if name == "tests/tidy_test.py":
                 continue
             for number, line in enumerate(read(name).splitlines(), 1):
@@ -149,7 +150,7 @@ class TidyTest(unittest.TestCase):
     def test_files_open_with_licence_and_guard(self):
         findings = []
         for name in tracked(".cc", ".h", ".proto", ".cmake", "CMakeLists.txt",
-                            ".py", ".js"):
+                            ".go", ".py", ".js"):
             head = read(name)[:200].splitlines()[:2]
             if not any("SPDX-License-Identifier: Apache-2.0" in l for l in head):
                 findings.append(f"{name}: no SPDX line at the top")
@@ -183,6 +184,9 @@ class TidyTest(unittest.TestCase):
                 stem = name.split("/")[-1][:-3]
                 if not re.search(r"\b" + re.escape(stem) + r"\b", lists):
                     findings.append(f"{name}: in no CMakeLists.txt")
+        for name in tracked(".go"):
+            if name.split("/")[-1] not in lists:
+                findings.append(f"{name}: in no CMakeLists.txt")
         for name in tracked(".h"):
             if name not in headers:
                 findings.append(f"{name}: included by nobody")
@@ -224,6 +228,14 @@ class TidyTest(unittest.TestCase):
             self.report(files)
             return
         self.fail("clang-format-14 is not installed")
+
+    def test_go_is_formatted(self):
+        try:
+            run = subprocess.run(["gofmt", "-l", *tracked(".go")], cwd=ROOT,
+                                 capture_output=True, text=True, check=True)
+        except FileNotFoundError:
+            self.skipTest("gofmt is not installed")
+        self.report(run.stdout.split())
 
 
 if __name__ == "__main__":
