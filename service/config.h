@@ -74,7 +74,7 @@ struct StoreConfig {
   uint64_t inbox_bytes = uint64_t{64} << 20;
   uint32_t inbox_writes = 65536;
   uint64_t memtable_bytes = uint64_t{8} << 20;
-  uint64_t checkpoint_bytes = uint64_t{256} << 20;
+  uint64_t checkpoint_bytes = uint64_t{1} << 30;
   uint64_t free_disk_reserve = uint64_t{256} << 20;
 };
 

@@ -180,7 +180,8 @@ std::vector<Setting> MakeSettings() {
             "may be twice as many",
             MEMBER(store.memtable_bytes)),
       Bytes("store.checkpoint_bytes", kData,
-            "image pages written between two checkpoints",
+            "image pages, or log, written between two checkpoints; a quarter "
+            "of it while the image is small",
             MEMBER(store.checkpoint_bytes)),
       Bytes("store.free_disk_reserve", kData,
             "refuse writes when less than this is free on the disk",

@@ -173,7 +173,7 @@ absl::StatusOr<OpenedImage> Checkpoints::Recover(
   Checkpoints& checkpoints = *opened.checkpoints;
   absl::MutexLock lock(&checkpoints.mutex_);
   checkpoints.number_ = file.number + 1;
-  checkpoints.StartCounting(pin.id());
+  RETURN_IF_ERROR(checkpoints.StartCounting(pin.id()));
   checkpoints.current_ = std::move(pin);
   return opened;
 }
@@ -188,7 +188,7 @@ absl::Status Checkpoints::Begin(CheckpointContents contents) {
   const lmdb::Environment& environment = image_->environment();
   ASSIGN_OR_RETURN(lmdb::Pin pin, environment.PinLatest());
   ASSIGN_OR_RETURN(lmdb::MetaPages pages, environment.ReadMetaPages(pin));
-  StartCounting(pin.id());
+  RETURN_IF_ERROR(StartCounting(pin.id()));
   next_ = std::make_unique<Pinned>(
       Pinned{std::move(pin), std::move(pages), std::move(contents)});
   return absl::OkStatus();
@@ -243,10 +243,20 @@ bool Checkpoints::in_progress() const {
   return next_ != nullptr;
 }
 
-void Checkpoints::StartCounting(uint64_t commit_id) {
+absl::Status Checkpoints::StartCounting(uint64_t commit_id) {
+  const lmdb::Environment& environment = image_->environment();
+  ASSIGN_OR_RETURN(const uint64_t free_pages,
+                   environment.PagesFreedBefore(UINT64_MAX));
   counted_commit_ = commit_id;
   freed_pages_ = 0;
-  first_page_count_ = image_->environment().usage().allocated_pages;
+  first_page_count_ = environment.usage().allocated_pages;
+  live_pages_ = first_page_count_ - free_pages;
+  return absl::OkStatus();
+}
+
+uint64_t Checkpoints::LiveBytes() const {
+  absl::MutexLock lock(&mutex_);
+  return live_pages_ * image_->environment().usage().page_size;
 }
 
 absl::StatusOr<uint64_t> Checkpoints::AllocatedBytes() {

@@ -91,6 +91,9 @@ class Checkpoints {
   // between half of the truth and the truth. The writer's trigger; cheap.
   absl::StatusOr<uint64_t> AllocatedBytes();
 
+  // Bytes of the image's pages in use at the newest Begin.
+  uint64_t LiveBytes() const;
+
   // Free bytes inside the image's file that the next write may use: those of
   // pages that no pin holds. Looks through the list of free pages.
   absl::StatusOr<uint64_t> ReusableBytes();
@@ -112,7 +115,8 @@ class Checkpoints {
   static absl::StatusOr<OpenedImage> Recover(const CheckpointOptions& options);
   absl::Status BringToDisk(const Pinned& pinned, uint64_t number,
                            absl::FunctionRef<absl::Status()> sync_log);
-  void StartCounting(uint64_t commit_id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status StartCounting(uint64_t commit_id)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   FileSystem* const file_system_;
   const std::string directory_;  // the store's
@@ -128,6 +132,7 @@ class Checkpoints {
   uint64_t counted_commit_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t freed_pages_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t first_page_count_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t live_pages_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace pallet::storage

@@ -28,12 +28,13 @@ namespace pallet::storage {
 namespace {
 
 constexpr uint64_t kMaxMemtableVersions = 16384;
-// So many times StoreOptions::checkpoint_bytes of log get a checkpoint too.
-constexpr uint64_t kMaxLogCheckpoints = 4;
-
-// A map smaller than some checkpoints' worth of pages gets them more often.
-uint64_t CheckpointBytes(const StoreOptions& options) {
-  return std::min(options.checkpoint_bytes, options.map_size / 8);
+// How many image pages may be written before a checkpoint is due. The file
+// holds those of two checkpoints beside the `live` ones, so a small image gets
+// checkpoints more often, down to a quarter; so does one in a small map.
+uint64_t CheckpointBytes(const StoreOptions& options, uint64_t live) {
+  const uint64_t most =
+      std::min(options.checkpoint_bytes, options.map_size / 8);
+  return std::clamp(2 * live, most / 4, most);
 }
 
 // The same map has room for what two memtables come to at their worst.
@@ -197,12 +198,14 @@ void StoreImpl::Start(const RecoveredLog& recovered) {
 void StoreImpl::LookAtAllocatedPages() {
   const absl::StatusOr<uint64_t> allocated =
       opened_.checkpoints->AllocatedBytes();
+  const uint64_t due =
+      CheckpointBytes(options_, opened_.checkpoints->LiveBytes());
   // Rows that change again and again take few pages and much log.
   const uint64_t log_bytes = log_->Metrics().bytes;
-  const bool long_log = log_bytes - log_bytes_seen_.load() >=
-                        kMaxLogCheckpoints * options_.checkpoint_bytes;
+  const bool long_log =
+      log_bytes - log_bytes_seen_.load() >= options_.checkpoint_bytes;
   if (long_log) log_bytes_seen_.store(log_bytes);
-  if (long_log || (allocated.ok() && *allocated >= CheckpointBytes(options_))) {
+  if (long_log || (allocated.ok() && *allocated >= due)) {
     housekeeper_.OnCheckpointDue();
   }
 }

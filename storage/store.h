@@ -171,8 +171,9 @@ struct StoreOptions {
   // Durable rows in memory before one image transaction takes them. There may
   // be two such tables, each up to a batch larger.
   uint64_t memtable_bytes = uint64_t{8} << 20;
-  uint64_t checkpoint_bytes = uint64_t{256}
-                              << 20;  // image pages allocated since
+  // Image pages written between two checkpoints, at most; a quarter of it while
+  // the image is small. Also the bytes of log.
+  uint64_t checkpoint_bytes = uint64_t{1} << 30;
   uint64_t free_disk_reserve = uint64_t{256} << 20;  // below: kStorageFull
   uint32_t max_readers = 512;
 };

@@ -121,6 +121,25 @@ TEST_F(CheckpointTest, AllocatedBytesGrowWithWritesAndStartAgain) {
   EXPECT_EQ(fixture_.checkpoints().AllocatedBytes().value(), 0u);
 }
 
+TEST_F(CheckpointTest, LiveBytesAreThoseOfThePinnedState) {
+  for (int i = 0; i < 100; ++i) {
+    fixture_.Put("row" + std::to_string(i), std::string(2000, 'a'));
+  }
+  TakeCheckpoint(1);
+  const uint64_t full = fixture_.checkpoints().LiveBytes();
+  EXPECT_GE(full, 100u * 2000);
+  // Pages that changed rows left behind are not live.
+  for (int round = 0; round < 5; ++round) {
+    for (int i = 0; i < 100; ++i) {
+      fixture_.Put("row" + std::to_string(i), std::string(2000, 'b'));
+    }
+  }
+  EXPECT_EQ(fixture_.checkpoints().LiveBytes(), full);
+  TakeCheckpoint(2);
+  EXPECT_LE(fixture_.checkpoints().LiveBytes(), full + full / 4);
+  EXPECT_GT(fixture_.image().usage().allocated_bytes, 2 * full);
+}
+
 TEST_F(CheckpointTest, AFailedLogSyncEndsAllCheckpointsAndKeepsTheLast) {
   fixture_.Put("row", "kept");
   TakeCheckpoint(7);

@@ -511,6 +511,20 @@ TEST_F(StoreTest, AHotRowDoesNotMakeTheLogGrowForEver) {
   EXPECT_EQ(ReadItem(*store_, Key("hot")), item);
 }
 
+TEST_F(StoreTest, ASmallImageGetsCheckpointsMoreOften) {
+  options_.memtable_bytes = uint64_t{64} << 10;
+  options_.checkpoint_bytes = uint64_t{8} << 20;
+  options_.segment_bytes = uint64_t{1} << 20;
+  Reopen();
+  const uint64_t before = store_->Metrics().checkpoints;
+  // 6 MB of log and little more of pages: less than checkpoint_bytes of each.
+  const std::string item(100'000, 'x');
+  for (int i = 0; i < 60; ++i) {
+    ASSERT_TRUE(PutAndWait(*store_, kPartition, Key("hot"), item).ok());
+  }
+  EXPECT_GT(store_->Metrics().checkpoints, before);
+}
+
 TEST_F(StoreTest, MemtablesOfAnySizeHold) {
   for (const uint64_t bytes : {uint64_t{0}, uint64_t{1}, uint64_t{1} << 30}) {
     options_.memtable_bytes = bytes;
