@@ -24,6 +24,7 @@ class RemoteConnection final
   RemoteConnection(const ClientOptions& options, std::unique_ptr<Stub> stub,
                    Clock* clock, uint64_t seed)
       : default_timeout_(options.timeout),
+        repeats_(options.retry.max_attempts > 1),
         stub_(std::move(stub)),
         context_(stub_.get(), clock, RetryPolicy(options.retry), seed) {}
 
@@ -93,11 +94,12 @@ class RemoteConnection final
     return options.timeout.value_or(default_timeout_);
   }
 
-  // Under a token of its own, if it has none.
+  // Under a token of its own, if it has none and may be repeated: the service
+  // keeps a record of each.
   template <typename Request>
   void StartOnce(const Request& request, const CallOptions& options,
                  Callback<ResponseOf<Request>> done) {
-    if (!request.token.empty()) {
+    if (!request.token.empty() || !repeats_) {
       return Start(request, options, std::move(done));
     }
     Request with_token = request;
@@ -118,6 +120,7 @@ class RemoteConnection final
   }
 
   const absl::Duration default_timeout_;
+  const bool repeats_;
   const std::unique_ptr<Stub> stub_;
   RetryContext context_;
 };

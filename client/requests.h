@@ -255,7 +255,7 @@ struct TransactWriteRequest {
 
   std::vector<Action> actions = {};
   // As PutItemRequest. Empty: the library makes one for this call, so that it
-  // can repeat it.
+  // can repeat it; not if RetryOptions::max_attempts is 1.
   std::string token = {};
 };
 

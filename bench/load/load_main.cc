@@ -19,6 +19,7 @@
 #include "bench/load/http_calls.h"
 #include "bench/load/raw_calls.h"
 #include "bench/load/records.h"
+#include "bench/load/transactions.h"
 #include "bench/load/ycsb.h"
 #include "client/client.h"
 #include "pallet/wire/v1/item.pb.h"
@@ -33,6 +34,8 @@ struct Settings {
   std::string file = "/tmp/pallet_fdatasync";
   uint64_t records = 100000;
   size_t item_bytes = 1000;
+  int actions = 10;
+  int attempts = RetryOptions().max_attempts;
   LoadOptions load;
 };
 
@@ -45,17 +48,18 @@ double CpuSeconds() {
   return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
-int Print(const Settings& settings, const LoadResult& result) {
+int Print(const Settings& settings, const LoadResult& result,
+          double conflict_share = 0) {
   const auto us = [&](double quantile) {
     return absl::ToInt64Microseconds(result.latency->Quantile(quantile));
   };
   std::printf(
       "{\"scenario\": \"%s\", \"in_flight\": %d, \"operations\": %lu, "
       "\"rate\": %.0f, \"p50_us\": %ld, \"p99_us\": %ld, \"p999_us\": %ld, "
-      "\"failures\": %lu, \"client_cpu_s\": %.2f}\n",
+      "\"failures\": %lu, \"conflict_share\": %.4f, \"client_cpu_s\": %.2f}\n",
       settings.scenario.c_str(), settings.load.in_flight, result.operations,
       result.Rate(), us(0.5), us(0.99), us(0.999), result.failures,
-      CpuSeconds());
+      conflict_share, CpuSeconds());
   if (result.failures > 0) {
     std::fprintf(stderr, "%s\n", result.first_failure.ToString().c_str());
     return 1;
@@ -78,8 +82,21 @@ size_t GetReplyBytes(const Settings& settings) {
   return response.ByteSizeLong();
 }
 
+int Fail(const absl::Status& status) {
+  std::fprintf(stderr, "%s\n", status.ToString().c_str());
+  return 1;
+}
+
+TransactionOptions TransactionsOf(const Settings& settings) {
+  return {.records = settings.records,
+          .item_bytes = settings.item_bytes,
+          .actions = settings.actions,
+          .load = settings.load};
+}
+
 Client Connect(const Settings& settings) {
-  return *Client::Connect({.address = settings.address});
+  return *Client::Connect({.address = settings.address,
+                           .retry = {.max_attempts = settings.attempts}});
 }
 
 int RunEchoServer(const Settings& settings) {
@@ -186,6 +203,29 @@ int RunBatchPut(const Settings& settings) {
       }));
 }
 
+int RunBatchGroups(const Settings& settings) {
+  Client client = Connect(settings);
+  const absl::Status made = MakeGroups(client);
+  if (!made.ok()) return Fail(made);
+  return Print(settings, RunGroupBatches(client, TransactionsOf(settings)));
+}
+
+int RunTransactGroups(const Settings& settings) {
+  Client client = Connect(settings);
+  const absl::Status made = MakeGroups(client);
+  if (!made.ok()) return Fail(made);
+  const TransactionResult result =
+      RunGroupTransactions(client, TransactionsOf(settings));
+  return Print(settings, result.load, result.conflict_share);
+}
+
+int RunTransactSpread(const Settings& settings) {
+  Client client = Connect(settings);
+  const TransactionResult result =
+      RunSpreadTransactions(client, TransactionsOf(settings));
+  return Print(settings, result.load, result.conflict_share);
+}
+
 int RunScan(const Settings& settings) {
   wire::v1::StreamScanRequest request;
   request.mutable_scan()->set_table_name(kTable);
@@ -272,6 +312,9 @@ int Run(const Settings& settings) {
       {"get", [&] { return RunGet(settings); }},
       {"put", [&] { return RunPut(settings); }},
       {"batch-put", [&] { return RunBatchPut(settings); }},
+      {"batch-groups", [&] { return RunBatchGroups(settings); }},
+      {"transact-groups", [&] { return RunTransactGroups(settings); }},
+      {"transact-spread", [&] { return RunTransactSpread(settings); }},
       {"scan", [&] { return RunScan(settings); }},
       {"fdatasync", [&] { return RunFdatasync(settings); }},
       {"load", [&] { return RunLoad(settings, false); }},
@@ -295,13 +338,19 @@ int main(int argc, char** argv) {
   CLI::App app("One measurement of a Pallet node or of a bare limit");
   app.add_option("scenario", settings.scenario,
                  "echo-server, echo, beast-server, get-unary, get-json, "
-                 "put-json, get, put, batch-put, scan, "
+                 "put-json, get, put, batch-put, batch-groups, "
+                 "transact-groups, transact-spread, scan, "
                  "fdatasync, load, load-ordered, ycsb-A .. ycsb-F")
       ->required();
   app.add_option("--address", settings.address, "host:port or unix:path");
   app.add_option("--file", settings.file, "scratch file of fdatasync");
   app.add_option("--records", settings.records, "records in the table");
   app.add_option("--item-bytes", settings.item_bytes, "bytes of a record");
+  app.add_option("--actions", settings.actions,
+                 "items of a transaction, or of batch-groups");
+  app.add_option("--attempts", settings.attempts,
+                 "calls in all of an operation that fails; transactions that "
+                 "may be repeated have tokens");
   app.add_option("--in-flight", settings.load.in_flight, "operations at once");
   app.add_option("--seconds", seconds, "measured time");
   app.add_option("--seed", settings.load.seed, "of the random choices");

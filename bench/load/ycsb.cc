@@ -129,13 +129,6 @@ class Workload {
   std::atomic<uint64_t> records_;
 };
 
-absl::Status MakeTable(Client& client, const std::string& table,
-                       const KeySchema& key) {
-  const absl::Status dropped = client.DeleteTable({.table = table}).status();
-  if (!dropped.ok() && !absl::IsNotFound(dropped)) return dropped;
-  return client.CreateTable({.table = table, .key = key}).status();
-}
-
 using MakeRecord = Item (*)(uint64_t, size_t, Random&);
 
 // Puts records 0..count-1, 64 batches at a time.
@@ -180,6 +173,13 @@ LoadResult RunYcsb(Client& client, const YcsbOptions& options) {
   return RunClosedLoop(options.load, [&](int, Random& random, Done done) {
     workload.Start(random, std::move(done));
   });
+}
+
+absl::Status MakeTable(Client& client, const std::string& table,
+                       const KeySchema& key) {
+  const absl::Status dropped = client.DeleteTable({.table = table}).status();
+  if (!dropped.ok() && !absl::IsNotFound(dropped)) return dropped;
+  return client.CreateTable({.table = table, .key = key}).status();
 }
 
 absl::Status LoadRecords(Client& client, uint64_t records, size_t item_bytes) {

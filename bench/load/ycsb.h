@@ -13,6 +13,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "bench/load/closed_loop.h"
@@ -29,6 +30,10 @@ struct YcsbOptions {
 
 // REQUIRES: LoadRecords (or LoadOrderedRecords for E) made the table.
 LoadResult RunYcsb(Client& client, const YcsbOptions& options);
+
+// An empty table, whatever was there.
+absl::Status MakeTable(Client& client, const std::string& table,
+                       const KeySchema& key);
 
 // Makes the tables anew and fills them.
 absl::Status LoadRecords(Client& client, uint64_t records, size_t item_bytes);

@@ -12,6 +12,7 @@
 #include "pallet/wire/v1/batch.pb.h"
 #include "pallet/wire/v1/item.pb.h"
 #include "pallet/wire/v1/query.pb.h"
+#include "pallet/wire/v1/transaction.pb.h"
 #include "tests/unit/client/fake_stub.h"
 
 namespace pallet {
@@ -131,6 +132,38 @@ TEST_F(RetryTest, AReadIsRepeatedWhenItsOutcomeIsUnknown) {
   stub_->replies = {Lost(), Fails(MakeError(Reason::kOutcomeUnknown, "?")),
                     Fails(MakeError(Reason::kInternal, "bug")), Found()};
   EXPECT_TRUE(Get().ok());
+}
+
+TEST_F(RetryTest, ATransactionIsRepeatedUnderOneToken) {
+  const TransactWriteRequest request = {
+      .actions = {TransactWriteRequest::Put{.table = "t", .item = {{"k", 1}}}}};
+  stub_->replies = {Lost(), Done()};
+  EXPECT_TRUE(client_->TransactWrite(request).ok());
+  ASSERT_THAT(stub_->requests, SizeIs(2));
+  EXPECT_EQ(stub_->requests[0], stub_->requests[1]);
+  wire::TransactWriteItemsRequest sent;
+  ASSERT_TRUE(sent.ParseFromString(stub_->requests[0]));
+  EXPECT_THAT(sent.client_request_token(), SizeIs(32));
+}
+
+TEST_F(RetryTest, ATransactionThatIsNeverRepeatedNeedsNoToken) {
+  auto stub = std::make_unique<FakeStub>(&clock_);
+  FakeStub* const calls = stub.get();
+  ClientOptions options;
+  options.retry.max_attempts = 1;
+  Client client(MakeRemoteConnection(options, std::move(stub), &clock_, 7));
+  calls->replies = {Done()};
+  TransactWriteRequest request = {
+      .actions = {TransactWriteRequest::Put{.table = "t", .item = {{"k", 1}}}}};
+  EXPECT_TRUE(client.TransactWrite(request).ok());
+  request.token = "mine";
+  EXPECT_TRUE(client.TransactWrite(request).ok());
+  ASSERT_THAT(calls->requests, SizeIs(2));
+  wire::TransactWriteItemsRequest sent;
+  ASSERT_TRUE(sent.ParseFromString(calls->requests[0]));
+  EXPECT_FALSE(sent.has_client_request_token());
+  ASSERT_TRUE(sent.ParseFromString(calls->requests[1]));
+  EXPECT_EQ(sent.client_request_token(), "mine");
 }
 
 TEST_F(RetryTest, TheDeadlineCountsForAllAttempts) {
