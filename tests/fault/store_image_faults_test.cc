@@ -115,6 +115,35 @@ TEST_F(StoreImageFaultsTest, ASyncOfTheImageThatFailsFencesTheStore) {
   EXPECT_TRUE(store_->Verify().ok());
 }
 
+// The kernel tells of a failed write-out once: the sync after it would not.
+TEST_F(StoreImageFaultsTest, AWriteOutOfTheImageThatFailsFencesTheStore) {
+  const uint64_t checkpoints = store_->Metrics().checkpoints;
+  FailOnImage("sync range", EIO);
+  EXPECT_FALSE(store_->Checkpoint().ok());
+  EXPECT_EQ(store_->Metrics().checkpoints, checkpoints);
+  disk_.SetFault(nullptr);
+  EXPECT_FALSE(store_->Checkpoint().ok());
+  EXPECT_EQ(model::ReasonOf(Put(11)), Reason::kStoreFenced);
+  EXPECT_EQ(ReadItem(*store_, Key(3)), "item 3");
+  OpenStore();
+  EXPECT_EQ(ReadItem(*store_, Key(9)), "item 9");
+  EXPECT_TRUE(Put(11).ok());
+  EXPECT_TRUE(store_->Checkpoint().ok());
+  EXPECT_TRUE(store_->Verify().ok());
+}
+
+TEST_F(StoreImageFaultsTest, WithoutSlicesTheImageIsSyncedAsAWhole) {
+  const uint64_t checkpoints = store_->Metrics().checkpoints;
+  FailOnImage("sync range", ENOSYS);
+  EXPECT_TRUE(Put(11).ok());
+  EXPECT_TRUE(store_->Checkpoint().ok());
+  EXPECT_EQ(store_->Metrics().checkpoints, checkpoints + 1);
+  disk_.SetFault(nullptr);
+  OpenStore();
+  EXPECT_EQ(store_->Metrics().replayed_frames, 0);
+  EXPECT_EQ(ReadItem(*store_, Key(11)), "item 11");
+}
+
 TEST_F(StoreImageFaultsTest, ACheckpointThatFindsNoRoomIsTriedAgain) {
   disk_.SetFault([](absl::string_view called, absl::string_view path) {
     return called == "write" && absl::StrContains(path, "checkpoint") ? ENOSPC

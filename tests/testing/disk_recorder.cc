@@ -420,6 +420,14 @@ int SyncFile(int descriptor) {
   return 0;
 }
 
+// Makes nothing durable: the disk may still hold it in its cache.
+int SyncRange(int descriptor, off_t offset, off_t size, unsigned int flags) {
+  Hooks hooks(descriptor);
+  if (hooks.Fails("sync range")) return -1;
+  return static_cast<int>(
+      syscall(SYS_sync_file_range, descriptor, offset, size, flags));
+}
+
 int Resize(int descriptor, off_t size) {
   Hooks hooks(descriptor);
   if (hooks.Fails("resize")) return -1;
@@ -479,6 +487,9 @@ ssize_t writev(int fd, const iovec* vectors, int count) {
 }
 int fsync(int fd) { return recorder::SyncFile(fd); }
 int fdatasync(int fd) { return recorder::SyncFile(fd); }
+int sync_file_range(int fd, off64_t offset, off64_t size, unsigned int flags) {
+  return recorder::SyncRange(fd, offset, size, flags);
+}
 // Only maps of read-only files are synced here: nothing to note.
 int msync(void* address, size_t size, int flags) {
   return static_cast<int>(syscall(SYS_msync, address, size, flags));

@@ -9,7 +9,7 @@
 //   recorder.BuildCrashImage(position, random, elsewhere);
 //
 // It stands in for the C library's write, pwrite, writev, pwritev, fsync,
-// fdatasync, msync, ftruncate, fallocate, open, rename, unlink, mkdir and rmdir
+// fdatasync, sync_file_range, msync, ftruncate, fallocate, open, rename, unlink, mkdir and rmdir
 // in the whole test program, so it sees LMDB's calls as well as ours. Memory
 // written through a map is not seen (LMDB's lock file is; it holds no data).
 // No sync is done in a program that links this, only noted: that makes it fast.

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/synchronization/notification.h"
 #include "base/thread.h"
 #include "gtest/gtest.h"
 #include "model/errors.h"
@@ -126,6 +127,55 @@ TEST(InboxTest, OnlyAnIdleInboxCanBeEntered) {
   inbox.LeaveEvaluation(0);
   ASSERT_TRUE(inbox.Add(Write(0)).ok());
   EXPECT_FALSE(inbox.EnterEvaluationIfIdle());
+}
+
+// While a batch syncs, a smaller one waits for more to join it.
+TEST(InboxTest, ABatchStartsBesideASyncOnlyIfItIsNoSmaller) {
+  for (int round = 0; round < 200; ++round) {
+    Inbox inbox(kBounds);
+    for (int i = 0; i < 3; ++i) ASSERT_TRUE(inbox.Add(Write(i)).ok());
+    Taken syncing, next;
+    ASSERT_TRUE(inbox.Take(&syncing.writes, &syncing.control));
+    inbox.LeaveEvaluation(syncing.writes.size());
+    absl::Notification takes;
+    Thread worker("worker", [&] {
+      takes.Notify();
+      EXPECT_TRUE(inbox.Take(&next.writes, &next.control));
+    });
+    takes.WaitForNotification();
+    for (int i = 3; i < 6; ++i) ASSERT_TRUE(inbox.Add(Write(i)).ok());
+    worker.Join();
+    EXPECT_EQ(next.Numbers(), (Numbers{3, 4, 5}));
+    inbox.LeaveEvaluation(0);
+  }
+}
+
+TEST(InboxTest, ASmallBatchStartsWhenTheSyncIsOver) {
+  Inbox inbox(kBounds);
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(inbox.Add(Write(i)).ok());
+  Taken syncing, next;
+  ASSERT_TRUE(inbox.Take(&syncing.writes, &syncing.control));
+  inbox.LeaveEvaluation(syncing.writes.size());
+  Thread worker("worker",
+                [&] { EXPECT_TRUE(inbox.Take(&next.writes, &next.control)); });
+  ASSERT_TRUE(inbox.Add(Write(3)).ok());
+  inbox.LeaveSync();
+  worker.Join();
+  EXPECT_EQ(next.Numbers(), (Numbers{3}));
+  inbox.LeaveEvaluation(0);
+}
+
+// A full batch gains nothing by waiting.
+TEST(InboxTest, AFullBatchStartsBesideALargerSync) {
+  Inbox inbox(kBounds);
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(inbox.Add(Write(i)).ok());
+  Taken syncing, next;
+  ASSERT_TRUE(inbox.Take(&syncing.writes, &syncing.control));
+  inbox.LeaveEvaluation(syncing.writes.size());
+  ASSERT_TRUE(inbox.Add(Write(3, 35)).ok());
+  ASSERT_TRUE(inbox.Take(&next.writes, &next.control));
+  EXPECT_EQ(next.Numbers(), (Numbers{3}));
+  inbox.LeaveEvaluation(0);
 }
 
 TEST(InboxTest, ThreeWorkersTakeAllInOrderOneAtATime) {
