@@ -8,8 +8,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/functional/any_invocable.h"
-#include "absl/synchronization/notification.h"
 #include "base/status_macros.h"
 #include "model/errors.h"
 #include "model/expiry.h"
@@ -17,8 +15,8 @@
 #include "service/expiry/expiry_rows.h"
 #include "service/handlers/item_decision.h"
 #include "service/handlers/item_effects.h"
+#include "service/partition_rows.h"
 #include "service/streams/shards.h"
-#include "service/transactions/function_write.h"
 #include "storage/partition_state.h"
 #include "storage/side_rows.h"
 
@@ -30,50 +28,9 @@ using storage::RowView;
 
 // A million an hour are 278 a second.
 constexpr absl::Duration kBetweenRounds = absl::Milliseconds(500);
-// As many rows in one write; more would be felt by others.
-constexpr size_t kRowsAtOnce = 250;
-constexpr size_t kBytesReadAtOnce = size_t{4} << 20;
-
-absl::Status WriteAndWait(
-    cluster::PartitionHost& host, const cluster::TablePartition& partition,
-    size_t bytes,
-    absl::AnyInvocable<absl::Status(storage::WriteContext&)> decide) {
-  absl::Notification done;
-  absl::Status result;
-  RETURN_IF_ERROR(host.Submit(
-      partition,
-      std::make_unique<FunctionWrite>(partition.id, bytes, std::move(decide),
-                                      [&](const absl::Status& status) {
-                                        result = status;
-                                        done.Notify();
-                                      })));
-  done.WaitForNotification();
-  return result;
-}
-
-// The first keys in a range, kRowsAtOnce at most.
-absl::StatusOr<std::vector<std::string>> FirstKeys(
-    cluster::PartitionHost& host, const cluster::TablePartition& partition,
-    const storage::SideRange& range) {
-  std::vector<std::string> keys;
-  RETURN_IF_ERROR(
-      host.Read(partition, [&](storage::ReadTransaction& rows) -> absl::Status {
-        const auto cursor = rows.Cursor(range.begin, range.end);
-        RETURN_IF_ERROR(cursor->SeekAtOrAfter(range.begin));
-        while (cursor->Valid() && keys.size() < kRowsAtOnce) {
-          keys.emplace_back(cursor->key());
-          RETURN_IF_ERROR(cursor->Next());
-        }
-        return absl::OkStatus();
-      }));
-  return keys;
-}
-
-size_t BytesOf(const std::vector<std::string>& keys) {
-  size_t bytes = 0;
-  for (const std::string& key : keys) bytes += key.size();
-  return bytes;
-}
+// An item is deleted with its entries in indexes and a record in the stream.
+constexpr RowsAtOnce kAtOnce = {.rows = 250};
+constexpr RowsAtOnce kReadAtOnce = {.rows = 250, .bytes = size_t{4} << 20};
 
 absl::StatusOr<std::optional<ExpiryPass>> PassIn(storage::RowReader& rows,
                                                  PartitionId partition,
@@ -275,8 +232,8 @@ absl::Status ExpiryKeeper::RunPass(const cluster::Table& table,
           const auto cursor = rows.Cursor(begin, end);
           RETURN_IF_ERROR(cursor->SeekAtOrAfter(begin));
           size_t bytes = 0;
-          while (cursor->Valid() && keys.size() < kRowsAtOnce &&
-                 bytes < kBytesReadAtOnce) {
+          while (cursor->Valid() && keys.size() < kReadAtOnce.rows &&
+                 bytes < kReadAtOnce.bytes) {
             const absl::string_view item = cursor->row().item;
             bytes += cursor->key().size() + item.size();
             if (model::ExpiryOf(model::ItemView(item),
@@ -328,7 +285,7 @@ absl::Status ExpiryKeeper::Sweep(const cluster::Table& table,
       seconds(now) + 1);
   while (!IsStopped()) {
     ASSIGN_OR_RETURN(const std::vector<std::string> keys,
-                     FirstKeys(host, partition, due));
+                     FirstKeys(host, partition, due, kAtOnce));
     if (keys.empty()) return absl::OkStatus();
     const absl::Duration lateness =
         now - absl::FromUnixSeconds(static_cast<int64_t>(
@@ -373,7 +330,7 @@ absl::Status ExpiryKeeper::Clean(const cluster::TablePartition& partition,
   for (const storage::SideRange& range : left_over) {
     while (!IsStopped()) {
       ASSIGN_OR_RETURN(const std::vector<std::string> keys,
-                       FirstKeys(*options_.host, partition, range));
+                       FirstKeys(*options_.host, partition, range, kAtOnce));
       if (keys.empty()) break;
       RETURN_IF_ERROR(WriteAndWait(*options_.host, partition, BytesOf(keys),
                                    [&](storage::WriteContext& context) {

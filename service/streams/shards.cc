@@ -2,17 +2,14 @@
 #include "service/streams/shards.h"
 
 #include <algorithm>
-#include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/mutex.h"
-#include "absl/synchronization/notification.h"
 #include "base/status_macros.h"
 #include "model/errors.h"
 #include "pallet/storage/v1/catalog.pb.h"
-#include "service/transactions/function_write.h"
+#include "service/partition_rows.h"
 #include "storage/side_rows.h"
 
 namespace pallet::service {
@@ -94,20 +91,10 @@ absl::Status SettlePartition(cluster::PartitionHost& host,
                              const cluster::TablePartition& partition) {
   ASSIGN_OR_RETURN(const bool settled, IsSettled(host, table, partition));
   if (settled) return absl::OkStatus();
-  absl::Notification done;
-  absl::Status result;
-  RETURN_IF_ERROR(
-      host.Submit(partition, std::make_unique<FunctionWrite>(
-                                 partition.id, 256,
-                                 [&](storage::WriteContext& context) {
-                                   return Settle(table, partition.id, context);
-                                 },
-                                 [&](const absl::Status& status) {
-                                   result = status;
-                                   done.Notify();
-                                 })));
-  done.WaitForNotification();
-  return result;
+  return WriteAndWait(host, partition, 256,
+                      [&](storage::WriteContext& context) {
+                        return Settle(table, partition.id, context);
+                      });
 }
 
 }  // namespace

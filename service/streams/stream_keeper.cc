@@ -8,14 +8,12 @@
 #include <utility>
 #include <vector>
 
-#include "absl/functional/any_invocable.h"
-#include "absl/synchronization/notification.h"
 #include "base/status_macros.h"
 #include "model/errors.h"
 #include "pallet/storage/v1/catalog.pb.h"
+#include "service/partition_rows.h"
 #include "service/streams/shards.h"
 #include "service/streams/stream_names.h"
-#include "service/transactions/function_write.h"
 #include "storage/partition_state.h"
 #include "storage/side_rows.h"
 
@@ -27,60 +25,11 @@ using storage::PartitionId;
 using storage::v1::StreamRecord;
 using storage::v1::TableRecord;
 
-// As many rows and bytes in one write; more would be felt by others.
-constexpr size_t kRowsAtOnce = 500;
-constexpr size_t kBytesAtOnce = size_t{1} << 20;
+constexpr RowsAtOnce kAtOnce = {};
 // Of the retention: so long after it a record may still be there.
 constexpr int kRounds = 200;
 constexpr absl::Duration kMostBetween = absl::Minutes(1);
 constexpr absl::Duration kLeastBetween = absl::Milliseconds(100);
-
-absl::Status WriteAndWait(
-    cluster::PartitionHost& host, const cluster::TablePartition& partition,
-    size_t bytes,
-    absl::AnyInvocable<absl::Status(storage::WriteContext&)> decide) {
-  absl::Notification done;
-  absl::Status result;
-  RETURN_IF_ERROR(host.Submit(
-      partition,
-      std::make_unique<FunctionWrite>(partition.id, bytes, std::move(decide),
-                                      [&](const absl::Status& status) {
-                                        result = status;
-                                        done.Notify();
-                                      })));
-  done.WaitForNotification();
-  return result;
-}
-
-// The first rows of a range, as long as `take` takes them.
-absl::StatusOr<std::vector<std::string>> FirstKeys(
-    cluster::PartitionHost& host, const cluster::TablePartition& partition,
-    const std::string& begin, const std::string& end,
-    absl::FunctionRef<absl::StatusOr<bool>(const storage::RowView&)> take) {
-  std::vector<std::string> keys;
-  size_t bytes = 0;
-  RETURN_IF_ERROR(
-      host.Read(partition, [&](storage::ReadTransaction& rows) -> absl::Status {
-        const auto cursor = rows.Cursor(begin, end);
-        RETURN_IF_ERROR(cursor->SeekAtOrAfter(begin));
-        while (cursor->Valid() && keys.size() < kRowsAtOnce &&
-               bytes < kBytesAtOnce) {
-          ASSIGN_OR_RETURN(const bool taken, take(cursor->row()));
-          if (!taken) break;
-          keys.emplace_back(cursor->key());
-          bytes += cursor->row().item.size();
-          RETURN_IF_ERROR(cursor->Next());
-        }
-        return absl::OkStatus();
-      }));
-  return keys;
-}
-
-size_t BytesOf(const std::vector<std::string>& keys) {
-  size_t bytes = 0;
-  for (const std::string& key : keys) bytes += key.size();
-  return bytes;
-}
 
 }  // namespace
 
@@ -195,7 +144,7 @@ absl::Status StreamKeeper::Trim(const cluster::TablePartition& partition,
   while (!IsStopped()) {
     ASSIGN_OR_RETURN(
         const std::vector<std::string> keys,
-        FirstKeys(*options_.host, partition, range.begin, range.end,
+        FirstKeys(*options_.host, partition, range, kAtOnce,
                   [&](const storage::RowView& row) -> absl::StatusOr<bool> {
                     ASSIGN_OR_RETURN(const StreamRecordView record,
                                      DecodeStreamRecord(row.item));
@@ -240,15 +189,11 @@ absl::Status StreamKeeper::DeleteItems(
       const storage::PartitionInfo info,
       options_.host->store(partition.store).Partition(partition.id));
   for (uint32_t ordinal = 0; ordinal <= info.index_count; ++ordinal) {
-    const std::string begin = storage::FirstRowKey(info, ordinal);
-    const std::string end = storage::EndRowKey(info, ordinal);
+    const storage::SideRange range = {storage::FirstRowKey(info, ordinal),
+                                      storage::EndRowKey(info, ordinal)};
     while (!IsStopped()) {
-      ASSIGN_OR_RETURN(
-          const std::vector<std::string> keys,
-          FirstKeys(*options_.host, partition, begin, end,
-                    [](const storage::RowView&) -> absl::StatusOr<bool> {
-                      return true;
-                    }));
+      ASSIGN_OR_RETURN(const std::vector<std::string> keys,
+                       FirstKeys(*options_.host, partition, range, kAtOnce));
       if (keys.empty()) break;
       RETURN_IF_ERROR(WriteAndWait(*options_.host, partition, BytesOf(keys),
                                    [&](storage::WriteContext& context) {

@@ -5,7 +5,7 @@
 
 #include "absl/synchronization/notification.h"
 #include "base/status_macros.h"
-#include "service/transactions/function_write.h"
+#include "service/partition_rows.h"
 #include "service/transactions/recovery.h"
 #include "storage/side_rows.h"
 
@@ -111,25 +111,14 @@ absl::StatusOr<size_t> Transactions::Sweep(
       const std::vector<Reminder> due,
       DueIn(*options_.host, partition, options_.host->clock()->Now()));
   if (due.empty()) return 0;
-  absl::Notification done;
-  absl::Status result;
-  const absl::Status accepted = options_.host->Submit(
-      partition,
-      std::make_unique<FunctionWrite>(
-          partition.id, due.size() * sizeof(Reminder),
-          [&](storage::WriteContext& context) -> absl::Status {
-            for (const Reminder& reminder : due) {
-              RETURN_IF_ERROR(Forget(partition.id, reminder, active_, context));
-            }
-            return absl::OkStatus();
-          },
-          [&](const absl::Status& decided) {
-            result = decided;
-            done.Notify();
-          }));
-  RETURN_IF_ERROR(accepted);
-  done.WaitForNotification();
-  RETURN_IF_ERROR(result);
+  RETURN_IF_ERROR(WriteAndWait(
+      *options_.host, partition, due.size() * sizeof(Reminder),
+      [&](storage::WriteContext& context) -> absl::Status {
+        for (const Reminder& reminder : due) {
+          RETURN_IF_ERROR(Forget(partition.id, reminder, active_, context));
+        }
+        return absl::OkStatus();
+      }));
   return due.size();
 }
 
