@@ -263,6 +263,17 @@ void Client::ListTablesAsync(const ListTablesRequest& request,
   connection_->Call(request, options, std::move(done));
 }
 
+absl::StatusOr<ListStreamsResponse> Client::ListStreams(
+    const ListStreamsRequest& request, const CallOptions& options) {
+  return Wait(*connection_, request, options);
+}
+
+void Client::ListStreamsAsync(const ListStreamsRequest& request,
+                              Callback<ListStreamsResponse> done,
+                              const CallOptions& options) {
+  connection_->Call(request, options, std::move(done));
+}
+
 absl::StatusOr<TagResponse> Client::Tag(const TagRequest& request,
                                         const CallOptions& options) {
   return Wait(*connection_, request, options);

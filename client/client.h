@@ -180,6 +180,13 @@ class Client {
                        Callback<ListTablesResponse> done,
                        const CallOptions& options = {});
 
+  // Streams of a table or of all; Watch follows one.
+  absl::StatusOr<ListStreamsResponse> ListStreams(
+      const ListStreamsRequest& request, const CallOptions& options = {});
+  void ListStreamsAsync(const ListStreamsRequest& request,
+                        Callback<ListStreamsResponse> done,
+                        const CallOptions& options = {});
+
   absl::StatusOr<TagResponse> Tag(const TagRequest& request,
                                   const CallOptions& options = {});
   void TagAsync(const TagRequest& request, Callback<TagResponse> done,

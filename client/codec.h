@@ -46,6 +46,7 @@ std::string Encode(const UpdateTimeToLiveRequest& request);
 std::string Encode(const DescribeTimeToLiveRequest& request);
 std::string Encode(const DeleteTableRequest& request);
 std::string Encode(const ListTablesRequest& request);
+std::string Encode(const ListStreamsRequest& request);
 std::string Encode(const TagRequest& request);
 std::string Encode(const UntagRequest& request);
 std::string Encode(const ListTagsRequest& request);

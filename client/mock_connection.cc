@@ -135,6 +135,11 @@ void MockConnection::Call(const ListTablesRequest& request, const CallOptions&,
   Answer("ListTables", request, std::move(done));
 }
 
+void MockConnection::Call(const ListStreamsRequest& request, const CallOptions&,
+                          Callback<ListStreamsResponse> done) {
+  Answer("ListStreams", request, std::move(done));
+}
+
 void MockConnection::Call(const TagRequest& request, const CallOptions&,
                           Callback<TagResponse> done) {
   Answer("Tag", request, std::move(done));

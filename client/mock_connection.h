@@ -98,6 +98,8 @@ class MockConnection : public Connection,
             Callback<TableDescription> done) override;
   void Call(const ListTablesRequest& request, const CallOptions& options,
             Callback<ListTablesResponse> done) override;
+  void Call(const ListStreamsRequest& request, const CallOptions& options,
+            Callback<ListStreamsResponse> done) override;
   void Call(const TagRequest& request, const CallOptions& options,
             Callback<TagResponse> done) override;
   void Call(const UntagRequest& request, const CallOptions& options,
@@ -144,7 +146,8 @@ class MockConnection : public Connection,
              Slot<UpdateTableRequest>, Slot<UpdateIndexPropagationRequest>,
              Slot<UpdateTimeToLiveRequest>, Slot<DescribeTimeToLiveRequest>,
              Slot<DeleteTableRequest>, Slot<ListTablesRequest>,
-             Slot<TagRequest>, Slot<UntagRequest>, Slot<ListTagsRequest>>
+             Slot<ListStreamsRequest>, Slot<TagRequest>, Slot<UntagRequest>,
+             Slot<ListTagsRequest>>
       slots_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -52,6 +52,7 @@ class RemoteConnection final
   PALLET_CALL(DescribeTimeToLiveRequest)
   PALLET_CALL(DeleteTableRequest)
   PALLET_CALL(ListTablesRequest)
+  PALLET_CALL(ListStreamsRequest)
   PALLET_CALL(TagRequest)
   PALLET_CALL(UntagRequest)
   PALLET_CALL(ListTagsRequest)

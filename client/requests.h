@@ -21,6 +21,7 @@
 
 #include "absl/time/time.h"
 #include "client/statement_requests.h"
+#include "client/stream_requests.h"
 #include "client/value.h"
 #include "model/key.h"
 
@@ -526,6 +527,7 @@ template <> struct ResponseTo<TagRequest> { using Type = TagResponse; };
 template <> struct ResponseTo<UntagRequest> { using Type = UntagResponse; };
 template <> struct ResponseTo<ListTagsRequest> { using Type = ListTagsResponse; };
 template <> struct ResponseTo<ListTablesRequest> { using Type = ListTablesResponse; };
+template <> struct ResponseTo<ListStreamsRequest> { using Type = ListStreamsResponse; };
 // clang-format on
 }  // namespace internal
 

@@ -57,20 +57,22 @@ Item ToItem(const Change& change) {
 }  // namespace
 
 int ListStreams(Session& session) {
-  ListTablesRequest request;
+  ListStreamsRequest request;
   session.output.BeginItems({"table"});
   do {
-    const auto page = session.client.ListTables(request);
+    const auto page = session.client.ListStreams(request);
     if (!page.ok()) return session.output.Fail(page.status());
-    for (const std::string& name : page->tables) {
-      const auto table = session.client.DescribeTable({.table = name});
-      if (!table.ok() || table->latest_stream_arn.empty()) continue;
-      session.output.AddItem({{"table", name},
-                              {"stream", table->latest_stream_arn},
-                              {"enabled", table->stream != StreamView::kNone}});
+    for (const ListStreamsResponse::Stream& stream : page->streams) {
+      // Its table may be gone, and another have the name.
+      const auto table = session.client.DescribeTable({.table = stream.table});
+      const bool enabled = table.ok() && table->stream != StreamView::kNone &&
+                           table->latest_stream_arn == stream.arn;
+      session.output.AddItem({{"table", stream.table},
+                              {"stream", stream.arn},
+                              {"enabled", enabled}});
     }
-    request.start_table = page->last_table;
-  } while (!request.start_table.empty());
+    request.start_stream_arn = page->last_stream_arn;
+  } while (!request.start_stream_arn.empty());
   session.output.EndItems();
   return kDone;
 }

@@ -549,13 +549,18 @@ TEST_F(CommandTest, StreamsAreListedEnabledAndDisabled) {
     asked.push_back(request.stream.value());
     return TableDescription{.name = "t", .latest_stream_arn = "arn"};
   });
-  mock_->On<ListTablesRequest>(
-      [](const ListTablesRequest&) -> absl::StatusOr<ListTablesResponse> {
-        return ListTablesResponse{{"t", "u"}, ""};
-      });
+  // The table has had one before; another is gone, with its own.
+  mock_->On<ListStreamsRequest>([](const ListStreamsRequest& request)
+                                    -> absl::StatusOr<ListStreamsResponse> {
+    if (request.start_stream_arn.empty()) {
+      return ListStreamsResponse{{{"old", "t", "1"}, {"arn", "t", "2"}}, "arn"};
+    }
+    EXPECT_EQ(request.start_stream_arn, "arn");
+    return ListStreamsResponse{{{"left", "u", "3"}}, ""};
+  });
   mock_->On<DescribeTableRequest>([](const DescribeTableRequest& request)
                                       -> absl::StatusOr<TableDescription> {
-    if (request.table == "u") return TableDescription{.name = "u"};
+    if (request.table == "u") return absl::NotFoundError("u is gone");
     return TableDescription{.name = "t",
                             .stream = StreamView::kKeysOnly,
                             .latest_stream_arn = "arn"};
@@ -568,7 +573,9 @@ TEST_F(CommandTest, StreamsAreListedEnabledAndDisabled) {
   });
   EXPECT_THAT(asked, ElementsAre(StreamView::kKeysOnly, StreamView::kNone));
   EXPECT_EQ(Print(ListStreams),
-            "{\"enabled\":true,\"stream\":\"arn\",\"table\":\"t\"}\n");
+            "{\"enabled\":false,\"stream\":\"old\",\"table\":\"t\"}\n"
+            "{\"enabled\":true,\"stream\":\"arn\",\"table\":\"t\"}\n"
+            "{\"enabled\":false,\"stream\":\"left\",\"table\":\"u\"}\n");
 }
 
 TEST_F(CommandTest, TailPrintsChangesUntilItHasEnough) {
