@@ -38,6 +38,11 @@ struct WatchRequest {
   // Of an earlier watch of the same table, filter and key: goes on behind it,
   // with nothing lost and nothing twice.
   std::string resume_token = {};
+  // Begins behind these writes (`position` of their responses) in their
+  // partitions, and elsewhere now. Of several in one partition the first counts;
+  // one must be of what is watched. At most 100. TRIMMED_DATA_ACCESS if what came
+  // behind one is not kept. Excludes snapshot and resume_token.
+  std::vector<std::string> positions = {};
   // A batch at least this often, if only with a token. nullopt: 10 seconds.
   std::optional<absl::Duration> heartbeat = {};
 };
@@ -63,6 +68,9 @@ struct WatchBatch {
 // Batches, one after the other. A stream that breaks is opened again with the
 // token of its last batch, after backoff. Destroying it cancels what is under
 // way, whose callback may then never be called. Used by one thread at a time.
+// A node has room for so many: one more fails with LIMIT_EXCEEDED, behind the
+// attempts of RetryOptions. The end of the table's stream, behind its last change,
+// is RESOURCE_NOT_FOUND.
 class WatchStream {
  public:
   virtual ~WatchStream() = default;

@@ -29,8 +29,11 @@ std::string Encode(const WatchRequest& request, const std::string& token) {
   }
   if (!token.empty()) {
     message.set_resume_token(token);
-  } else if (request.snapshot) {
-    message.set_snapshot(true);
+  } else {
+    if (request.snapshot) message.set_snapshot(true);
+    for (const std::string& position : request.positions) {
+      message.add_positions(position);
+    }
   }
   if (request.heartbeat.has_value()) {
     absl::Duration rest = *request.heartbeat;

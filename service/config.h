@@ -87,6 +87,7 @@ struct IndexConfig {
 struct StreamConfig {
   // Records are kept so long, and so are closed streams.
   absl::Duration retention = absl::Hours(24);
+  uint32_t max_watches = 1024;  // open at once; then RESOURCE_EXHAUSTED
 };
 
 struct LogConfig {

@@ -88,7 +88,8 @@ absl::Status Node::Start() {
       StreamKeeperOptions{host_.get(), options_.clock, options_.logger,
                           options_.config.stream.retention});
   stream_keeper_->Start();
-  watches_ = std::make_unique<WatchHub>(options_.clock);
+  watches_ = std::make_unique<WatchHub>(options_.clock,
+                                        options_.config.stream.max_watches);
   for (uint32_t i = 0; i < host_->store_count(); ++i) {
     host_->store(cluster::StoreId(i)).SetStreamListener(watches_.get());
   }

@@ -89,7 +89,7 @@ constexpr MessageRow kBuilt[] = {
     {"WatchRequest",
      "table_name filter_expression expression_attribute_names "
      "expression_attribute_values snapshot resume_token heartbeat_interval "
-     "partition_key"},
+     "partition_key positions"},
     // Items.
     {"GetItemRequest",
      "table_name key attributes_to_get consistent_read "

@@ -126,7 +126,8 @@ class Evaluator::Context : public WriteContext {
     EncodeRowTo({partition_->after.info.change_seq, 0, bytes}, row);
     AddEffect(row_key, {row, size});
     if (IsChange(row_key)) partition_->has_changes = true;
-    if (IsStreamRecord(row_key)) partition_->has_stream_records = true;
+    // With a shard: who follows it hears of its end.
+    if (IsStreamRow(row_key)) partition_->has_stream_records = true;
   }
 
   void DeleteSideRow(absl::string_view row_key) override {

@@ -184,9 +184,12 @@ bool IsLock(absl::string_view row_key) {
   return KeyspaceOfRowKey(row_key).value() == kLocks;
 }
 
+bool IsStreamRow(absl::string_view row_key) {
+  return KeyspaceOfRowKey(row_key).value() == kStreams;
+}
+
 bool IsStreamRecord(absl::string_view row_key) {
-  return KeyspaceOfRowKey(row_key).value() == kStreams &&
-         row_key.size() == kStreamKeyBytes &&
+  return IsStreamRow(row_key) && row_key.size() == kStreamKeyBytes &&
          LoadU64(row_key.data() + kStreamKeyBytes - sizeof(uint64_t)) != 0;
 }
 

@@ -87,6 +87,8 @@ bool IsChange(absl::string_view row_key);
 bool IsLock(absl::string_view row_key);
 // A shard is none.
 bool IsStreamRecord(absl::string_view row_key);
+// A record or a shard.
+bool IsStreamRow(absl::string_view row_key);
 // REQUIRES: IsSideRow.
 PartitionId OwnerOfSideRow(absl::string_view row_key);
 

@@ -148,7 +148,7 @@ class ChangeListener {
   virtual void OnChanges(PartitionId lineage) = 0;
 };
 
-// The same of stream records.
+// The same of stream records, and of shards that begin, end or are trimmed.
 class StreamListener {
  public:
   virtual ~StreamListener() = default;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "base/bytes.h"
@@ -14,6 +15,7 @@
 #include "service/handlers/handler.h"
 #include "service/handlers/handlers.h"
 #include "service/handlers/item_language.h"
+#include "service/position.h"
 #include "service/router.h"
 #include "service/streams/shards.h"
 #include "service/streams/watch.h"
@@ -26,6 +28,7 @@ namespace {
 
 constexpr absl::Duration kLeastHeartbeat = absl::Milliseconds(10);
 constexpr absl::Duration kMostHeartbeat = absl::Minutes(10);
+constexpr int kMostPositions = 100;
 
 absl::Status Invalid(absl::string_view what) {
   return model::ValidationError(
@@ -46,6 +49,13 @@ absl::Status CheckRequest(const wire::WatchRequest& request,
   }
   if (request.has_resume_token() && request.snapshot()) {
     return Invalid("a resume_token excludes snapshot");
+  }
+  if (request.positions_size() == 0) return absl::OkStatus();
+  if (request.has_resume_token() || request.snapshot()) {
+    return Invalid("positions exclude snapshot and resume_token");
+  }
+  if (request.positions_size() > kMostPositions) {
+    return Invalid("a watch takes at most 100 positions");
   }
   return absl::OkStatus();
 }
@@ -94,6 +104,46 @@ absl::Status BeginNow(const HandlerOptions& options, bool with_items,
     ASSIGN_OR_RETURN(place.after, HeadOf(*options.host, partition));
     place.is_full = !with_items;
   }
+  return absl::OkStatus();
+}
+
+// All changes behind the place are kept.
+absl::Status CheckKept(const HandlerOptions& options,
+                       const TableStreamRef& stream, const WatchPlace& place) {
+  for (const cluster::TablePartition& partition : stream.table->partitions) {
+    if (partition.id != place.lineage) continue;
+    ASSIGN_OR_RETURN(const std::optional<Shard> shard,
+                     ReadShard(*options.host, partition, stream.id()));
+    if (!shard.has_value() ||
+        place.after < std::max(shard->start, shard->trimmed)) {
+      return TrimmedDataAccess();
+    }
+  }
+  return absl::OkStatus();
+}
+
+// Moves the places, which are at the heads, back to the writes. A position is not
+// signed: one that is ahead of all writes would pass changes over.
+absl::Status BeginBehind(const HandlerOptions& options,
+                         const wire::WatchRequest& request,
+                         const TableStreamRef& stream, WatchToken* token) {
+  bool any = false;
+  const std::vector<WatchPlace> heads = token->places;
+  for (const std::string& bytes : request.positions()) {
+    ASSIGN_OR_RETURN(const Position position, DecodePosition(bytes));
+    if (position.table != token->table) continue;
+    for (size_t i = 0; i < heads.size(); ++i) {
+      WatchPlace& place = token->places[i];
+      if (place.lineage != position.lineage) continue;
+      if (position.seq > heads[i].after) {
+        return Invalid("a position is of a write that the table does not have");
+      }
+      place.after = std::min(place.after, position.seq);
+      any = true;
+      RETURN_IF_ERROR(CheckKept(options, stream, place));
+    }
+  }
+  if (!any) return Invalid("no position is of what is to be watched");
   return absl::OkStatus();
 }
 
@@ -169,6 +219,10 @@ absl::StatusOr<std::unique_ptr<PageSource>> Watch(
     watch.token = {table->id, watch.stream.id(), filter};
     RETURN_IF_ERROR(BeginNow(options, request.snapshot(), hash, watch.stream,
                              &watch.token));
+    if (request.positions_size() > 0) {
+      RETURN_IF_ERROR(
+          BeginBehind(options, request, watch.stream, &watch.token));
+    }
   }
   watch.host = options.host;
   watch.hub = options.watches;

@@ -32,8 +32,10 @@ constexpr int kMostLooks = 4000;
 
 class Watch final : public PageSource {
  public:
-  explicit Watch(WatchOptions options)
-      : options_(std::move(options)), token_(options_.token) {
+  Watch(WatchOptions options, WatchHub::Seat seat)
+      : options_(std::move(options)),
+        seat_(std::move(seat)),
+        token_(options_.token) {
     for (const WatchPlace& place : token_.places) {
       seen_.push_back({place.lineage, 0});
       for (const auto& partition : options_.stream.table->partitions) {
@@ -242,6 +244,7 @@ class Watch final : public PageSource {
   }
 
   const WatchOptions options_;
+  const WatchHub::Seat seat_;
   WatchToken token_;
   std::vector<const cluster::TablePartition*> partitions_;  // of the places
   std::vector<bool> drained_;
@@ -258,8 +261,9 @@ class Watch final : public PageSource {
 
 }  // namespace
 
-std::unique_ptr<PageSource> OpenWatch(WatchOptions options) {
-  return std::make_unique<Watch>(std::move(options));
+absl::StatusOr<std::unique_ptr<PageSource>> OpenWatch(WatchOptions options) {
+  ASSIGN_OR_RETURN(WatchHub::Seat seat, options.hub->Enter());
+  return std::make_unique<Watch>(std::move(options), std::move(seat));
 }
 
 }  // namespace pallet::service

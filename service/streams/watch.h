@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "base/clock.h"
 #include "cluster/partition_host.h"
 #include "model/expression/ast.h"
@@ -38,6 +39,7 @@ struct WatchOptions {
   CallContext context = {};
 };
 
-std::unique_ptr<PageSource> OpenWatch(WatchOptions options);
+// kLimitExceeded while the hub has no seat free.
+absl::StatusOr<std::unique_ptr<PageSource>> OpenWatch(WatchOptions options);
 
 }  // namespace pallet::service

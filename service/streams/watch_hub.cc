@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "service/streams/watch_hub.h"
 
+#include "absl/strings/str_cat.h"
+#include "base/check.h"
+#include "model/errors.h"
+
 namespace pallet::service {
 
 using storage::PartitionId;
 
-WatchHub::WatchHub(Clock* clock) : clock_(clock) {
+WatchHub::WatchHub(Clock* clock, uint32_t seats)
+    : clock_(clock), seats_(seats) {
   thread_ = Thread("watch", [this] { Work(); });
 }
 
@@ -16,6 +21,29 @@ WatchHub::~WatchHub() {
     wake_.SignalAll();
   }
   thread_.Join();
+}
+
+absl::StatusOr<WatchHub::Seat> WatchHub::Enter() {
+  absl::MutexLock lock(&mutex_);
+  if (watches_ >= seats_) {
+    return model::MakeError(
+        model::Reason::kLimitExceeded,
+        absl::StrCat("This node has room for ", seats_,
+                     " watches (stream.max_watches), and all are taken"));
+  }
+  ++watches_;
+  return Seat(this);
+}
+
+void WatchHub::Leave() {
+  absl::MutexLock lock(&mutex_);
+  CHECK_GT(watches_, 0u);
+  --watches_;
+}
+
+uint32_t WatchHub::watches() const {
+  absl::MutexLock lock(&mutex_);
+  return watches_;
 }
 
 uint64_t WatchHub::VersionOf(PartitionId lineage) {

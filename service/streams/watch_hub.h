@@ -5,7 +5,10 @@
 // wait for one of them, or whose time is up.
 //
 // Nothing is missed between reading and waiting: a reader notes the versions of
-// its lineages before it reads, and waits for a later one. Thread-safe.
+// its lineages before it reads, and waits for a later one.
+//
+// It also counts the watches that are open, and has seats for so many: each holds
+// up to two messages of about 1 MiB for a client that reads slowly. Thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -17,6 +20,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/functional/any_invocable.h"
+#include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "base/clock.h"
@@ -34,9 +38,27 @@ class WatchHub final : public storage::StreamListener {
     uint64_t version = 0;
   };
 
-  explicit WatchHub(Clock* clock);
+  // Of a watch that is open. The hub outlives it.
+  class Seat {
+   public:
+    explicit Seat(WatchHub* hub) : hub_(hub) {}
+    Seat(Seat&& other) noexcept : hub_(std::exchange(other.hub_, nullptr)) {}
+    ~Seat() {
+      if (hub_ != nullptr) hub_->Leave();
+    }
+
+   private:
+    WatchHub* hub_;
+  };
+
+  explicit WatchHub(Clock* clock, uint32_t seats = 1024);
   WatchHub(const WatchHub&) = delete;
   ~WatchHub() override;
+
+  // kLimitExceeded while none is free.
+  absl::StatusOr<Seat> Enter() ABSL_LOCKS_EXCLUDED(mutex_);
+  uint32_t watches() const ABSL_LOCKS_EXCLUDED(mutex_);
+  uint32_t seats() const { return seats_; }
 
   // A lineage that somebody waited for has a later version with each batch of
   // records.
@@ -65,6 +87,7 @@ class WatchHub final : public storage::StreamListener {
     std::set<Id> waiters = {};
   };
 
+  void Leave() ABSL_LOCKS_EXCLUDED(mutex_);
   void Work() ABSL_LOCKS_EXCLUDED(mutex_);
   // Takes those out that are to be called.
   std::vector<absl::AnyInvocable<void()>> TakeReady(absl::Duration now)
@@ -72,9 +95,11 @@ class WatchHub final : public storage::StreamListener {
   Waiter Take(Id id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   Clock* const clock_;
-  absl::Mutex mutex_;
+  const uint32_t seats_;
+  mutable absl::Mutex mutex_;
   absl::CondVar wake_;
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
+  uint32_t watches_ ABSL_GUARDED_BY(mutex_) = 0;
   Id next_id_ ABSL_GUARDED_BY(mutex_) = 1;
   absl::flat_hash_map<storage::PartitionId, Lineage> lineages_
       ABSL_GUARDED_BY(mutex_);

@@ -172,7 +172,7 @@ class Writer final : public storage::WriteContext {
 
   bool HasStreamRecords() const {
     for (const auto& [key, row] : side_rows_) {
-      if (row.has_value() && storage::IsStreamRecord(key)) return true;
+      if (row.has_value() && storage::IsStreamRow(key)) return true;
     }
     return false;
   }

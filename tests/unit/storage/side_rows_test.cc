@@ -57,6 +57,9 @@ TEST(SideRowsTest, GoldenKeysOfStreams) {
   EXPECT_EQ(SeqOfStreamRecordKey(record), ChangeSeq(258));
   EXPECT_TRUE(IsStreamRecord(record));
   EXPECT_FALSE(IsStreamRecord(ShardKey(PartitionId(3), 2)));
+  EXPECT_TRUE(IsStreamRow(record));
+  EXPECT_TRUE(IsStreamRow(ShardKey(PartitionId(3), 2)));
+  EXPECT_FALSE(IsStreamRow(ChangeKey(PartitionId(3), ChangeSeq(258))));
   EXPECT_FALSE(IsStreamRecord(ChangeKey(PartitionId(3), ChangeSeq(258))));
   const SideRange records = StreamRecordsOf(PartitionId(3), 2);
   EXPECT_LT(ShardKey(PartitionId(3), 2), records.begin);
@@ -266,11 +269,10 @@ class StreamWatcher : public StreamListener {
   std::vector<PartitionId> told_ ABSL_GUARDED_BY(mutex_);
 };
 
-TEST_F(SideRowStoreTest, TheStreamListenerHearsOfRecordsAlone) {
+TEST_F(SideRowStoreTest, TheStreamListenerHearsOfRecordsAndShardsAlone) {
   StreamWatcher watcher;
   store_->SetStreamListener(&watcher);
   ASSERT_TRUE(Write([](WriteContext& context) {
-                context.PutSideRow(ShardKey(kPartition, 1), "x");
                 return PutItemWithChange(context, "a");
               }).ok());
   EXPECT_EQ(watcher.told(), 0u);
@@ -280,6 +282,11 @@ TEST_F(SideRowStoreTest, TheStreamListenerHearsOfRecordsAlone) {
                 return absl::OkStatus();
               }).ok());
   EXPECT_EQ(watcher.told(), 1u);
+  ASSERT_TRUE(Write([](WriteContext& context) {
+                context.PutSideRow(ShardKey(kPartition, 1), "x");
+                return absl::OkStatus();
+              }).ok());
+  EXPECT_EQ(watcher.told(), 2u);
   store_->SetStreamListener(nullptr);
 }
 

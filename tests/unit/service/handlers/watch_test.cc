@@ -9,6 +9,9 @@
 #include "absl/synchronization/notification.h"
 #include "base/random.h"
 #include "model/errors.h"
+#include "pallet/v1/item.pb.h"
+#include "service/position.h"
+#include "service/streams/shards.h"
 #include "service/streams/watch_hub.h"
 #include "tests/testing/seed.h"
 #include "tests/unit/service/handlers/stream_fixture.h"
@@ -84,7 +87,34 @@ class WatchTest : public StreamTest {
     return texts;
   }
 
-  WatchHub hub_{&clock_};
+  // Puts the item; the position in the reply, as a request has it.
+  std::string PutForPosition(const std::string& pk, const std::string& value,
+                             const std::string& table = "log") {
+    v1::PutItemRequest request;
+    request.set_table_name(table);
+    auto& attributes = *request.mutable_item()->mutable_attributes();
+    attributes["pk"].set_s(pk);
+    attributes["v"].set_s(value);
+    v1::PutItemResponse response;
+    absl::Notification answered;
+    (*registry_.Find("PutItem"))(request.SerializeAsString(), CallContext(),
+                                 [&](absl::StatusOr<std::string> answer) {
+                                   CHECK(answer.ok()) << answer.status();
+                                   CHECK(response.ParseFromString(*answer));
+                                   answered.Notify();
+                                 });
+    answered.WaitForNotification();
+    return Positions(response.position());
+  }
+  static std::string Positions(const std::string& position) {
+    return " positions: '" + absl::CHexEscape(position) + "'";
+  }
+  model::Reason RefusalOf(const std::string& more) {
+    return model::ReasonOf(Open("Watch", Log(more)).status());
+  }
+
+  static constexpr uint32_t kSeats = 3;
+  WatchHub hub_{&clock_, kSeats};
 };
 
 TEST_F(WatchTest, Example) {
@@ -268,15 +298,113 @@ TEST_F(WatchTest, WhatCannotBeWatchedIsRefused) {
   EXPECT_TRUE(Open("Watch", Log(token)).ok());  // what the old one had
 }
 
+TEST_F(WatchTest, BeginsBehindAWrite) {
+  CreateLog();
+  PutLog("b", "before");
+  const std::string first = PutForPosition("a", "1");
+  const std::string second = PutForPosition("a", "2");
+  PutLog("a", "3");
+  const auto behind_second = OpenLog(second);
+  const v1::WatchResponse told = NextOf(*behind_second);
+  EXPECT_THAT(TextsOf(told), ElementsAre("MODIFY a: 2 -> 3"));
+  EXPECT_TRUE(told.snapshot_complete());
+  // Of two in a partition the first counts, wherever it stands.
+  for (const std::string& both : {first + second, second + first}) {
+    EXPECT_THAT(TextsOf(NextOf(*OpenLog(both))),
+                ElementsAre("MODIFY a: 1 -> 2", "MODIFY a: 2 -> 3"));
+  }
+  // Those of other tables do not matter.
+  const std::string other = PutForPosition("a", "1", "plain");
+  EXPECT_THAT(TextsOf(NextOf(*OpenLog(other + second))),
+              ElementsAre("MODIFY a: 2 -> 3"));
+  // The partition key is watched from there, and goes on from its token.
+  const auto keyed = OpenLog(first + " partition_key {" + Plain("a") + "}");
+  EXPECT_THAT(TextsOf(NextOf(*keyed)),
+              ElementsAre("MODIFY a: 1 -> 2", "MODIFY a: 2 -> 3"));
+  const auto again = OpenLog(Resume(told));
+  NextOf(*again);
+  PutLog("a", "4");
+  EXPECT_THAT(TextsOf(NextOf(*again)), ElementsAre("MODIFY a: 3 -> 4"));
+}
+
+TEST_F(WatchTest, PositionsItCannotBeginBehindAreRefused) {
+  CreateLog();
+  const std::string good = PutForPosition("a", "1");
+  EXPECT_TRUE(Open("Watch", Log(good)).ok());
+  EXPECT_EQ(RefusalOf(Positions("forged")), model::Reason::kValidation);
+  EXPECT_EQ(RefusalOf(good + " snapshot: true"), model::Reason::kValidation);
+  EXPECT_EQ(RefusalOf(good + " " + Resume(NextOf(*OpenLog()))),
+            model::Reason::kValidation);
+  EXPECT_EQ(RefusalOf(PutForPosition("a", "1", "plain")),
+            model::Reason::kValidation);
+  std::string many;
+  for (int i = 0; i < 100; ++i) many += good;
+  EXPECT_TRUE(Open("Watch", Log(many)).ok());
+  EXPECT_EQ(RefusalOf(many + good), model::Reason::kValidation);
+  // Ahead of all writes: what comes up to it would be passed over.
+  const cluster::TablePtr table = host_->FindTable("log");
+  const cluster::TablePartition& partition = table->partitions[0];
+  const auto head = HeadOf(*host_, partition);
+  ASSERT_TRUE(head.ok());
+  const auto at = [&](uint64_t seq) {
+    return Positions(
+        EncodePosition({table->id, partition.id, storage::ChangeSeq(seq)}));
+  };
+  EXPECT_TRUE(Open("Watch", Log(at(head->value()))).ok());
+  EXPECT_EQ(RefusalOf(at(head->value() + 1)), model::Reason::kValidation);
+}
+
+TEST_F(WatchTest, BehindAWriteThatIsNotKeptThereIsNothingToTell) {
+  CreateLog("");  // without a stream
+  PutLog("a", "0");
+  const std::string before = PutForPosition("a", "1");
+  PutLog("a", "2");
+  Enable();
+  EXPECT_EQ(RefusalOf(before), model::Reason::kTrimmedDataAccess);
+  const std::string old = PutForPosition("a", "3");
+  PutLog("a", "4");
+  EXPECT_TRUE(Open("Watch", Log(old)).ok());
+  clock_.Advance(absl::Hours(25));
+  keeper().RunOnce();
+  EXPECT_EQ(RefusalOf(old), model::Reason::kTrimmedDataAccess);
+}
+
+TEST_F(WatchTest, ThereAreAsManyAsThereAreSeats) {
+  CreateLog();
+  std::vector<std::unique_ptr<PageSource>> watches;
+  while (watches.size() < kSeats) watches.push_back(OpenLog());
+  EXPECT_EQ(hub_.watches(), kSeats);
+  EXPECT_EQ(RefusalOf(""), model::Reason::kLimitExceeded);
+  // What is refused for another reason takes no seat.
+  watches.pop_back();
+  EXPECT_EQ(RefusalOf("resume_token: 'forged'"), model::Reason::kValidation);
+  watches.push_back(OpenLog());
+  EXPECT_EQ(RefusalOf(""), model::Reason::kLimitExceeded);
+  watches.clear();
+  EXPECT_EQ(hub_.watches(), 0u);
+}
+
+TEST_F(WatchTest, HearsOfItsEndAtOnce) {
+  CreateLog();
+  const auto watch = OpenLog();
+  NextOf(*watch);
+  // It waits, and no time passes: no heartbeat comes.
+  absl::Notification ready;
+  ASSERT_TRUE(watch->Awaits([&] { ready.Notify(); }));
+  DeleteLog();
+  ASSERT_TRUE(ready.WaitForNotificationWithTimeout(absl::Seconds(20)));
+  EXPECT_EQ(model::ReasonOf(Next(*watch).status()),
+            model::Reason::kResourceNotFound);
+}
+
 TEST_F(WatchTest, EndsBehindTheLastChangeOfADisabledStream) {
   CreateLog();
-  const auto watch = OpenLog("heartbeat_interval { nanos: 10000000 }");
+  const auto watch = OpenLog();
   const v1::WatchResponse first = NextOf(*watch);
   PutLog("a", "1");
   Disable();
   PutLog("a", "2");
   EXPECT_THAT(TextsOf(NextOf(*watch)), ElementsAre("INSERT a: -> 1"));
-  clock_.Advance(absl::Seconds(1));
   EXPECT_EQ(model::ReasonOf(Next(*watch).status()),
             model::Reason::kResourceNotFound);
   const auto again = OpenLog(Resume(first));
