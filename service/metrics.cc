@@ -139,6 +139,73 @@ void CollectIndexes(const std::vector<IndexSample>& samples,
   }
 }
 
+// A family with one value.
+void AddOne(const char* name, const char* help, MetricType type, double value,
+            std::vector<MetricFamily>* out) {
+  out->push_back(Family(name, help, type));
+  AddValue(&out->back(), {}, value);
+}
+
+// A gauge with a value for each table.
+template <typename Table>
+void AddTables(const char* name, const char* help,
+               const std::vector<Table>& tables,
+               double (*value)(const Table& table),
+               std::vector<MetricFamily>* out) {
+  if (tables.empty()) return;
+  MetricFamily family = Family(name, help, MetricType::Gauge);
+  for (const Table& table : tables) {
+    AddValue(&family, {{"table", table.table}}, value(table));
+  }
+  out->push_back(std::move(family));
+}
+
+void CollectExpiry(const ExpirySample& sample, std::vector<MetricFamily>* out) {
+  using Table = ExpirySample::Table;
+  AddOne("pallet_expiry_items_total",
+         "Items deleted because their time to live was over.",
+         MetricType::Counter, static_cast<double>(sample.items), out);
+  AddOne("pallet_expiry_late_seconds_total",
+         "How long behind its time each was deleted; divided by items: how "
+         "late on average.",
+         MetricType::Counter, sample.seconds_late, out);
+  AddOne("pallet_expiry_clock_in_doubt",
+         "1 while nothing expires because the clock was set.",
+         MetricType::Gauge, sample.clock_in_doubt ? 1 : 0, out);
+  AddTables<Table>(
+      "pallet_expiry_due_items",
+      "Items that have expired and are still there, counted to 10000 in a "
+      "partition.",
+      sample.tables,
+      [](const Table& table) { return static_cast<double>(table.due_items); },
+      out);
+  AddTables<Table>(
+      "pallet_expiry_due_seconds", "How late the oldest of them is.",
+      sample.tables, [](const Table& table) { return table.due_seconds; }, out);
+}
+
+void CollectFeeds(const FeedSample& sample, std::vector<MetricFamily>* out) {
+  using Table = FeedSample::Table;
+  AddOne("pallet_stream_records_trimmed_total",
+         "Stream records deleted because they were older than the retention.",
+         MetricType::Counter, static_cast<double>(sample.records_trimmed), out);
+  AddOne("pallet_watches_open", "Watches open now.", MetricType::Gauge,
+         static_cast<double>(sample.watches), out);
+  AddOne("pallet_watches_limit", "Watches that may be open.", MetricType::Gauge,
+         static_cast<double>(sample.watches_limit), out);
+  AddTables<Table>(
+      "pallet_stream_records",
+      "Stream records kept, at most: writes that changed nothing are counted "
+      "too.",
+      sample.tables,
+      [](const Table& table) { return static_cast<double>(table.records); },
+      out);
+  AddTables<Table>(
+      "pallet_stream_oldest_seconds", "Age of the oldest of them.",
+      sample.tables, [](const Table& table) { return table.oldest_seconds; },
+      out);
+}
+
 // Resident bytes of this process, 0 where /proc does not tell.
 double ResidentBytes() {
   uint64_t total = 0, resident = 0;
@@ -276,6 +343,8 @@ struct Metrics::Impl {
       ABSL_GUARDED_BY(source_mutex);
   std::function<std::vector<IndexSample>()> indexes
       ABSL_GUARDED_BY(source_mutex);
+  std::function<ExpirySample()> expiry ABSL_GUARDED_BY(source_mutex);
+  std::function<FeedSample()> feeds ABSL_GUARDED_BY(source_mutex);
   std::function<uint64_t()> connections ABSL_GUARDED_BY(source_mutex);
 
   void CollectOperations(std::vector<MetricFamily>* out) const {
@@ -340,6 +409,16 @@ void Metrics::SetIndexSource(std::function<std::vector<IndexSample>()> source) {
   impl_->indexes = std::move(source);
 }
 
+void Metrics::SetExpirySource(std::function<ExpirySample()> source) {
+  absl::MutexLock lock(&impl_->source_mutex);
+  impl_->expiry = std::move(source);
+}
+
+void Metrics::SetFeedSource(std::function<FeedSample()> source) {
+  absl::MutexLock lock(&impl_->source_mutex);
+  impl_->feeds = std::move(source);
+}
+
 void Metrics::SetConnectionSource(std::function<uint64_t()> source) {
   absl::MutexLock lock(&impl_->source_mutex);
   impl_->connections = std::move(source);
@@ -353,11 +432,12 @@ std::string Metrics::Text() const {
     absl::MutexLock lock(&impl_->source_mutex);
     if (impl_->stores) CollectStores(impl_->stores(), &families);
     if (impl_->indexes) CollectIndexes(impl_->indexes(), &families);
+    if (impl_->expiry) CollectExpiry(impl_->expiry(), &families);
+    if (impl_->feeds) CollectFeeds(impl_->feeds(), &families);
     if (impl_->connections) {
-      families.push_back(Family("pallet_json_connections",
-                                "Connections to the DynamoDB JSON port.",
-                                MetricType::Gauge));
-      AddValue(&families.back(), {}, static_cast<double>(impl_->connections()));
+      AddOne("pallet_json_connections",
+             "Connections to the DynamoDB JSON port.", MetricType::Gauge,
+             static_cast<double>(impl_->connections()), &families);
     }
   }
   CollectProcess(impl_->start, &families);

@@ -10,6 +10,8 @@
 //   pallet_json_connections                       open now
 //   pallet_store_*{store}                         see StoreSample
 //   pallet_index_*{table,index}                   see IndexSample
+//   pallet_expiry_*, pallet_expiry_due_*{table}   see ExpirySample
+//   pallet_stream_*{table}, pallet_watches_*      see FeedSample
 //   process_resident_memory_bytes, process_start_time_seconds, pallet_info
 //
 // Thread-safe.
@@ -85,6 +87,31 @@ struct IndexSample {
   double seconds_behind = 0;
 };
 
+// Times to live at the time of a scrape.
+struct ExpirySample {
+  uint64_t items = 0;           // deleted since the start
+  double seconds_late = 0;      // of all of them together
+  bool clock_in_doubt = false;  // nothing expires
+  struct Table {
+    std::string table;
+    uint64_t due_items = 0;  // counted to 10,000 in a partition
+    double due_seconds = 0;  // how late the oldest of them is
+  };
+  std::vector<Table> tables = {};
+};
+
+// Streams of tables, and who follows them, at the time of a scrape.
+struct FeedSample {
+  uint64_t records_trimmed = 0;  // since the start
+  uint64_t watches = 0, watches_limit = 0;
+  struct Table {
+    std::string table;
+    uint64_t records = 0;  // kept, at most
+    double oldest_seconds = 0;
+  };
+  std::vector<Table> tables = {};
+};
+
 class Metrics {
  public:
   explicit Metrics(Clock* clock);
@@ -100,6 +127,10 @@ class Metrics {
 
   // As SetStoreSource.
   void SetIndexSource(std::function<std::vector<IndexSample>()> source);
+
+  // As SetStoreSource.
+  void SetExpirySource(std::function<ExpirySample()> source);
+  void SetFeedSource(std::function<FeedSample()> source);
 
   // Asked at each scrape: connections of the DynamoDB JSON port open now.
   void SetConnectionSource(std::function<uint64_t()> source);

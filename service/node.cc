@@ -8,7 +8,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
+#include "service/expiry/expiry_backlog.h"
 #include "service/handlers/handlers.h"
+#include "service/streams/stream_usage.h"
 
 namespace pallet::service {
 namespace {
@@ -96,6 +98,8 @@ absl::Status Node::Start() {
   expiry_keeper_ = std::make_unique<ExpiryKeeper>(
       ExpiryKeeperOptions{host_.get(), options_.clock, options_.logger});
   expiry_keeper_->Start();
+  metrics_.SetExpirySource([this] { return SampleExpiry(); });
+  metrics_.SetFeedSource([this] { return SampleFeeds(); });
   control_ = std::make_unique<Executor>(ControlOptions());
   read_pool_ =
       std::make_unique<Executor>(ReadPoolOptions(options_.config.read));
@@ -258,6 +262,28 @@ std::vector<IndexSample> Node::SampleIndexes() {
     }
   }
   return samples;
+}
+
+ExpirySample Node::SampleExpiry() {
+  const ExpiryKeeper::Metrics metrics = expiry_keeper_->metrics();
+  ExpirySample sample = {metrics.deleted, absl::ToDoubleSeconds(metrics.late),
+                         metrics.clock_in_doubt};
+  for (const ExpiryBacklog& backlog :
+       ExpiryBacklogs(*host_, options_.clock->Now())) {
+    sample.tables.push_back(
+        {backlog.table, backlog.due, absl::ToDoubleSeconds(backlog.oldest)});
+  }
+  return sample;
+}
+
+FeedSample Node::SampleFeeds() {
+  FeedSample sample = {stream_keeper_->trimmed(), watches_->watches(),
+                       watches_->seats()};
+  for (const StreamUsage& usage : StreamUsages(*host_, options_.clock->Now())) {
+    sample.tables.push_back(
+        {usage.table, usage.records, absl::ToDoubleSeconds(usage.oldest)});
+  }
+  return sample;
 }
 
 void Node::Shutdown(absl::Duration patience) {

@@ -82,6 +82,8 @@ class Node {
   void WatchHealth();
   std::vector<StoreSample> SampleStores();
   std::vector<IndexSample> SampleIndexes();
+  ExpirySample SampleExpiry();
+  FeedSample SampleFeeds();
 
   const NodeOptions options_;
   Metrics metrics_;

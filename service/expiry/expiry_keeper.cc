@@ -12,6 +12,7 @@
 #include "model/errors.h"
 #include "model/expiry.h"
 #include "model/item_view.h"
+#include "service/expiry/expiry_backlog.h"
 #include "service/expiry/expiry_rows.h"
 #include "service/handlers/item_decision.h"
 #include "service/handlers/item_effects.h"
@@ -81,11 +82,17 @@ absl::Status SettlePartition(cluster::PartitionHost& host,
       });
 }
 
+// By one write.
+struct Deleted {
+  uint64_t items = 0;
+  absl::Duration late = {};  // of all of them together
+};
+
 // Deletes the item if it has expired by now. `key` is that of its expiry.
 absl::Status Expire(cluster::PartitionHost& host, const cluster::Table& table,
                     PartitionId partition, const std::string& key,
                     absl::Time now, storage::WriteContext& context,
-                    uint64_t* deleted) {
+                    Deleted* deleted) {
   const absl::string_view row_key = storage::RowOfExpiryKey(key);
   ASSIGN_OR_RETURN(const std::optional<RowView> row, context.Get(row_key));
   const std::optional<int64_t> expiry =
@@ -103,7 +110,8 @@ absl::Status Expire(cluster::PartitionHost& host, const cluster::Table& table,
   transition.before = {row->item, row->item_size};
   RETURN_IF_ERROR(
       WriteItem(table, partition, transition, host.clock(), context).status());
-  ++*deleted;
+  ++deleted->items;
+  deleted->late += now - absl::FromUnixSeconds(seconds);
   return absl::OkStatus();
 }
 
@@ -174,7 +182,6 @@ void ExpiryKeeper::RunOnce() {
     absl::MutexLock lock(&mutex_);
     was_in_doubt = metrics_.clock_in_doubt;
     metrics_.clock_in_doubt = !now.has_value();
-    metrics_.lateness = absl::ZeroDuration();
   }
   if (!now.has_value() && !was_in_doubt) {
     options_.logger->Warning(
@@ -275,25 +282,17 @@ absl::Status ExpiryKeeper::Sweep(const cluster::Table& table,
                                  const cluster::TablePartition& partition,
                                  absl::Time now) {
   cluster::PartitionHost& host = *options_.host;
-  const auto seconds = [](absl::Time time) {
-    return static_cast<uint64_t>(
-        std::max<int64_t>(0, absl::ToUnixSeconds(time)));
-  };
-  storage::SideRange due = storage::ExpiriesOf(
-      partition.id, table.time_to_live->id,
-      seconds(now - absl::Seconds(model::kExpirySecondsKept)),
-      seconds(now) + 1);
+  storage::SideRange due =
+      DueExpiries(partition.id, table.time_to_live->id, now);
   while (!IsStopped()) {
     ASSIGN_OR_RETURN(const std::vector<std::string> keys,
                      FirstKeys(host, partition, due, kAtOnce));
     if (keys.empty()) return absl::OkStatus();
-    const absl::Duration lateness =
-        now - absl::FromUnixSeconds(static_cast<int64_t>(
-                  storage::SecondsOfExpiryKey(keys.front())));
-    uint64_t deleted = 0;
+    Deleted deleted;
     RETURN_IF_ERROR(WriteAndWait(
         host, partition, BytesOf(keys),
         [&](storage::WriteContext& context) -> absl::Status {
+          deleted = {};
           // It may have another time to live by now, or none.
           const cluster::TablePtr table_now = host.FindTable(table.name);
           if (table_now == nullptr || table_now->id != table.id ||
@@ -309,8 +308,8 @@ absl::Status ExpiryKeeper::Sweep(const cluster::Table& table,
         }));
     {
       absl::MutexLock lock(&mutex_);
-      metrics_.deleted += deleted;
-      metrics_.lateness = std::max(metrics_.lateness, lateness);
+      metrics_.deleted += deleted.items;
+      metrics_.late += deleted.late;
     }
     // What was left alone is looked at in the next round.
     due.begin = keys.back() + '\0';

@@ -50,9 +50,9 @@ absl::StatusOr<std::optional<bool>> IsTimeToLiveComplete(
 class ExpiryKeeper {
  public:
   struct Metrics {
-    uint64_t deleted = 0;          // items, since the start
-    absl::Duration lateness = {};  // of the oldest of the last round
-    bool clock_in_doubt = false;   // nothing expires until it is clear
+    uint64_t deleted = 0;         // items, since the start
+    absl::Duration late = {};     // of all of them, each behind its time
+    bool clock_in_doubt = false;  // nothing expires until it is clear
   };
 
   explicit ExpiryKeeper(const ExpiryKeeperOptions& options);

@@ -165,6 +165,7 @@ absl::Status StreamKeeper::Trim(const cluster::TablePartition& partition,
           context.PutSideRow(shard_key, EncodeShard(shard));
           return absl::OkStatus();
         }));
+    trimmed_.fetch_add(keys.size(), std::memory_order_relaxed);
   }
   return absl::OkStatus();
 }

@@ -11,6 +11,8 @@
 // again if it was not finished. Thread-safe.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <memory>
 
 #include "absl/base/thread_annotations.h"
@@ -45,6 +47,9 @@ class StreamKeeper {
   // One round. Waits for the stores. One thread at a time.
   void RunOnce();
 
+  // Records that were trimmed since the start.
+  uint64_t trimmed() const { return trimmed_.load(std::memory_order_relaxed); }
+
  private:
   void Work() ABSL_LOCKS_EXCLUDED(mutex_);
   bool IsStopped() ABSL_LOCKS_EXCLUDED(mutex_);
@@ -58,6 +63,7 @@ class StreamKeeper {
   absl::Status DeleteItems(const cluster::TablePartition& partition);
 
   const StreamKeeperOptions options_;
+  std::atomic<uint64_t> trimmed_{0};
   absl::Mutex mutex_;
   absl::CondVar wake_;
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;

@@ -85,6 +85,36 @@ TEST(MetricsTest, GlobalIndexesAreSampledWhenAsked) {
                               "index=\"by-zone\"} 0"));
 }
 
+TEST(MetricsTest, ExpiryAndFeedsAreSampledWhenAsked) {
+  Metrics metrics(Clock::Real());
+  metrics.SetExpirySource([] {
+    return ExpirySample{.items = 4,
+                        .seconds_late = 2.5,
+                        .clock_in_doubt = true,
+                        .tables = {{"visits", 3, 0.25}}};
+  });
+  metrics.SetFeedSource([] {
+    return FeedSample{.records_trimmed = 7,
+                      .watches = 2,
+                      .watches_limit = 9,
+                      .tables = {{"visits", 11, 60}, {"words", 0, 0}}};
+  });
+  const std::string text = metrics.Text();
+  for (const char* line :
+       {"pallet_expiry_items_total 4\n",
+        "pallet_expiry_late_seconds_total 2.5\n",
+        "pallet_expiry_clock_in_doubt 1\n",
+        "pallet_expiry_due_items{table=\"visits\"} 3\n",
+        "pallet_expiry_due_seconds{table=\"visits\"} 0.25\n",
+        "pallet_stream_records_trimmed_total 7\n", "pallet_watches_open 2\n",
+        "pallet_watches_limit 9\n",
+        "pallet_stream_records{table=\"visits\"} 11\n",
+        "pallet_stream_records{table=\"words\"} 0\n",
+        "pallet_stream_oldest_seconds{table=\"visits\"} 60\n"}) {
+    EXPECT_THAT(text, HasSubstr(line));
+  }
+}
+
 TEST(MetricsTest, TellsOfTheProcess) {
   Metrics metrics(Clock::Real());
   EXPECT_THAT(metrics.Text(), HasSubstr("process_resident_memory_bytes "));

@@ -4,6 +4,7 @@
 #include "service/streams/stream_keeper.h"
 
 #include "model/errors.h"
+#include "service/streams/stream_usage.h"
 #include "tests/unit/service/handlers/stream_fixture.h"
 
 namespace pallet::service {
@@ -180,6 +181,32 @@ TEST_F(StreamKeeperTest, WhatAFullStoreLeftUndoneIsDoneLater) {
   EXPECT_EQ(Describe(arn).stream_status(), v1::STREAM_STATUS_DISABLING);
   keeper().RunOnce();
   EXPECT_EQ(Describe(arn).stream_status(), v1::STREAM_STATUS_DISABLED);
+}
+
+TEST_F(StreamKeeperTest, MetricsTellWhatIsKeptAndHowOldItIs) {
+  const auto usages = [&] { return StreamUsages(*host_, clock_.Now()); };
+  EXPECT_THAT(usages(), IsEmpty());
+  CreateLog();
+  ASSERT_THAT(usages(), SizeIs(1));
+  EXPECT_EQ(usages()[0].table, "log");
+  EXPECT_EQ(usages()[0].records, 0u);
+  EXPECT_EQ(usages()[0].oldest, absl::ZeroDuration());
+  for (int i = 0; i < 5; ++i) PutLog(absl::StrCat("a", i), "1");
+  clock_.Advance(absl::Hours(1));
+  PutLog("a0", "2");
+  EXPECT_EQ(usages()[0].records, 6u);
+  EXPECT_EQ(usages()[0].oldest, absl::Hours(1));
+  clock_.Advance(absl::Hours(23) + absl::Seconds(1));
+  keeper().RunOnce();
+  EXPECT_EQ(keeper().trimmed(), 5u);
+  EXPECT_EQ(usages()[0].records, 1u);
+  EXPECT_EQ(usages()[0].oldest, absl::Hours(23) + absl::Seconds(1));
+  // The stream of the one that is gone and that of the new one.
+  DeleteLog();
+  CreateLog();
+  PutLog("a", "3");
+  ASSERT_THAT(usages(), SizeIs(1));
+  EXPECT_EQ(usages()[0].records, 2u);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include "service/expiry/expiry_keeper.h"
 
 #include "model/expiry.h"
+#include "service/expiry/expiry_backlog.h"
 #include "storage/side_rows.h"
 #include "tests/unit/service/handlers/stream_fixture.h"
 
@@ -264,6 +265,29 @@ TEST_F(TimeToLiveTest, NothingExpiresWhileTheClockIsInDoubt) {
   EXPECT_TRUE(IsThere("a"));
   Pass(absl::Minutes(20));
   EXPECT_FALSE(IsThere("a"));
+}
+
+TEST_F(TimeToLiveTest, MetricsTellWhatIsDueAndHowLateItWent) {
+  const auto backlog = [&] { return ExpiryBacklogs(*host_, clock_.Now()); };
+  EXPECT_THAT(backlog(), IsEmpty());
+  Update("true", "t");
+  // In the middle of a second, as times to live are not.
+  clock_.Advance(absl::Milliseconds(500));
+  for (int i = 0; i < 5; ++i) PutAt(absl::StrCat("a", i), absl::Seconds(9));
+  PutAt("b", absl::Seconds(19));
+  ASSERT_THAT(backlog(), SizeIs(1));
+  EXPECT_EQ(backlog()[0].due, 0u);
+  EXPECT_EQ(backlog()[0].oldest, absl::ZeroDuration());
+  clock_.Advance(absl::Seconds(29));
+  EXPECT_EQ(backlog()[0].table, "log");
+  EXPECT_EQ(backlog()[0].due, 6u);
+  const absl::Duration oldest = backlog()[0].oldest;
+  EXPECT_GE(oldest, absl::Seconds(20));
+  EXPECT_LT(oldest, absl::Seconds(21));
+  keeper_.RunOnce();
+  EXPECT_EQ(backlog()[0].due, 0u);
+  EXPECT_EQ(keeper_.metrics().deleted, 6u);
+  EXPECT_EQ(keeper_.metrics().late, 5 * oldest + oldest - absl::Seconds(10));
 }
 
 }  // namespace
