@@ -27,16 +27,17 @@ namespace {
 std::vector<std::string> AllFlags(const MiniClusterOptions& options) {
   std::vector<std::string> flags = {
       absl::StrCat("--data-dir=", options.data_dir),
-      "--grpc-address=127.0.0.1:0",
       "--admin-address=127.0.0.1:0",
       "--log-level=warning",
   };
-  // What a test says itself is not said twice.
-  const bool has_json = std::any_of(
-      options.flags.begin(), options.flags.end(), [](absl::string_view flag) {
-        return absl::StartsWith(flag, "--json-address");
-      });
-  if (!has_json) flags.push_back("--json-address=127.0.0.1:0");
+  for (const absl::string_view address : {"--grpc-address", "--json-address"}) {
+    // What a test says itself is not said twice.
+    const bool has_it = std::any_of(options.flags.begin(), options.flags.end(),
+                                    [&](absl::string_view flag) {
+                                      return absl::StartsWith(flag, address);
+                                    });
+    if (!has_it) flags.push_back(absl::StrCat(address, "=127.0.0.1:0"));
+  }
   flags.insert(flags.end(), options.flags.begin(), options.flags.end());
   return flags;
 }
