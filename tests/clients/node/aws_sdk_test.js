@@ -7,11 +7,13 @@ const test = require('node:test');
 const {
   DynamoDBClient, CreateTableCommand, DeleteTableCommand, GetItemCommand,
   ListTablesCommand, PutItemCommand, ResourceNotFoundException,
-  ConditionalCheckFailedException, paginateScan, waitUntilTableExists,
+  ConditionalCheckFailedException, DuplicateItemException,
+  TransactionCanceledException, paginateScan, waitUntilTableExists,
 } = require('@aws-sdk/client-dynamodb');
 const {
-  DynamoDBDocumentClient, BatchGetCommand, BatchWriteCommand, GetCommand,
-  PutCommand, QueryCommand, UpdateCommand, paginateQuery,
+  DynamoDBDocumentClient, BatchExecuteStatementCommand, BatchGetCommand,
+  BatchWriteCommand, ExecuteStatementCommand, ExecuteTransactionCommand,
+  GetCommand, PutCommand, QueryCommand, UpdateCommand, paginateQuery,
 } = require('@aws-sdk/lib-dynamodb');
 
 const endpoint = process.env.DYNAMODB_ENDPOINT;
@@ -132,6 +134,80 @@ test('batches and pages', async () => {
   assert.strictEqual(last.Count, 0);
   assert.strictEqual(last.ScannedCount, 1);
   assert.deepStrictEqual(last.Items, []);
+});
+
+const run = (Statement, Parameters, more = {}) => documents.send(
+    new ExecuteStatementCommand({Statement, Parameters, ...more}));
+
+test('statements', async () => {
+  const insert = 'INSERT INTO Music VALUE {\'artist\': ?, \'song\': ?, \'nested\': ?}';
+  for (let i = 0; i < 5; ++i) {
+    const made = await run(insert, ['Satie', `Gnossienne ${i}`, {l: [i, 'x']}]);
+    assert.deepStrictEqual(made.Items, []);
+  }
+  await assert.rejects(run(insert, ['Satie', 'Gnossienne 0', {}]),
+                       (error) => error instanceof DuplicateItemException);
+
+  const found = [];
+  let NextToken;
+  do {
+    const page = await run(
+        'SELECT song, nested.l[0] FROM "Music" WHERE artist = ? ' +
+        'AND song > ? ORDER BY song DESC', ['Satie', 'Gnossienne 0'],
+        {Limit: 3, ConsistentRead: true, NextToken});
+    found.push(page.Items);
+    NextToken = page.NextToken;
+  } while (NextToken);
+  assert.deepStrictEqual(found.flat(), [4, 3, 2, 1].map(
+      (i) => ({'song': `Gnossienne ${i}`, 'l[0]': i})));
+  assert.strictEqual(found[0].length, 3);
+
+  const updated = await run(
+      'UPDATE Music SET plays = 1 REMOVE nested WHERE artist = ? AND song = ? ' +
+      'RETURNING ALL NEW *', ['Satie', 'Gnossienne 1']);
+  assert.deepStrictEqual(updated.Items, [
+    {artist: 'Satie', song: 'Gnossienne 1', plays: 1}]);
+  await assert.rejects(
+      run('DELETE FROM Music WHERE artist = ? AND song = ? AND plays = ?',
+          ['Satie', 'Gnossienne 1', 2],
+          {ReturnValuesOnConditionCheckFailure: 'ALL_OLD'}),
+      (error) => error instanceof ConditionalCheckFailedException &&
+          error.Item.plays.N === '1');
+  await assert.rejects(run('SELECT * FROM Music WHERE'),
+                       {name: 'ValidationException'});
+});
+
+test('batches and transactions of statements', async () => {
+  const insert = (song) => ({
+    Statement: 'INSERT INTO Music VALUE {\'artist\': ?, \'song\': ?}',
+    Parameters: ['Ravel', song],
+  });
+  const select = (song) => ({
+    Statement: 'SELECT * FROM Music WHERE artist = ? AND song = ?',
+    Parameters: ['Ravel', song],
+  });
+  const batch = await documents.send(new BatchExecuteStatementCommand(
+      {Statements: [insert('Bolero'), insert('Jeux'), insert('Bolero')]}));
+  assert.deepStrictEqual(
+      batch.Responses.map((each) => each.Error?.Code).sort(),
+      ['DuplicateItem', undefined, undefined]);
+  const read = await documents.send(new BatchExecuteStatementCommand(
+      {Statements: [select('Bolero'), select('nothing')]}));
+  assert.deepStrictEqual(read.Responses[0].Item,
+                         {artist: 'Ravel', song: 'Bolero'});
+  assert.strictEqual(read.Responses[1].Item, undefined);
+
+  const transact = (TransactStatements, ClientRequestToken) => documents.send(
+      new ExecuteTransactionCommand({TransactStatements, ClientRequestToken}));
+  for (let i = 0; i < 2; ++i) await transact([insert('Tzigane')], 'once');
+  await assert.rejects(
+      transact([insert('Sonatine'), insert('Tzigane')]),
+      (error) => error instanceof TransactionCanceledException &&
+          error.CancellationReasons[0].Code === 'None' &&
+          error.CancellationReasons[1].Code === 'DuplicateItem');
+  const both = await transact([select('Sonatine'), select('Tzigane')]);
+  assert.strictEqual(both.Responses[0].Item, undefined);
+  assert.strictEqual(both.Responses[1].Item.song, 'Tzigane');
 });
 
 test('many at once on few connections', async () => {
