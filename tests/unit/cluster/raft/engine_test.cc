@@ -95,10 +95,10 @@ TEST(RaftEngineTest, ProposalsAreNeverForwarded) {
   engines.Propose(2, "to a follower");
   EXPECT_THAT(engines[2].refused, SizeIs(1));
   // Nor taken from somebody who forwards all the same.
-  std::string forwarded = Message(kMsgProp, 1, 2, 0);
-  forwarded.resize(6);  // proposals have no term
-  forwarded += {0x3a, 3, 0x22, 1, 'x'};
-  engines[1].engine.Step(kGroup, forwarded);
+  for (const char term : {0, 2}) {
+    const std::string entries = {0x3a, 3, 0x22, 1, 'x'};
+    engines[1].engine.Step(kGroup, Message(kMsgProp, 1, 2, term) + entries);
+  }
   engines.Settle();
   EXPECT_THAT(engines[1].applied, IsEmpty());
   EXPECT_THAT(engines[1].failed, IsEmpty());
@@ -108,7 +108,9 @@ TEST(RaftEngineTest, ProposalsAreNeverForwarded) {
 TEST(RaftEngineTest, TransfersAreNotTakenFromTheNetwork) {
   Engines engines(3);
   engines.Elect(1);
-  engines[1].engine.Step(kGroup, Message(kMsgTransferLeader, 1, 2, 0));
+  for (const char term : {0, 2}) {
+    engines[1].engine.Step(kGroup, Message(kMsgTransferLeader, 1, 2, term));
+  }
   engines.Settle();
   engines.Tick(3);
   EXPECT_EQ(engines[1].role, Role::kLeader);
