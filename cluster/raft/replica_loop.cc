@@ -134,7 +134,7 @@ uint64_t ReplicaLoop::Read(storage::PartitionId partition) {
 }
 
 void ReplicaLoop::BeginRound(storage::PartitionId partition, Replica* replica) {
-  Round& round = replica->round.emplace();
+  ReadRound& round = replica->round.emplace();
   round.number = ++last_number_;
   round.term = Leads(*replica) ? replica->term : 0;
   round.begun = clock_->Monotonic();
@@ -418,7 +418,7 @@ void ReplicaLoop::TakeReads(const Ready& ready, Replica* replica) {
             ReadContext(options_.incarnation, replica->round->number)) {
       continue;
     }
-    Round round = std::move(*replica->round);
+    ReadRound round = std::move(*replica->round);
     replica->round.reset();
     if (Leads(*replica) && round.term == replica->term &&
         replica->transferred_term != replica->term) {

@@ -72,6 +72,15 @@ struct ReplicaStatus {
   bool failed = false;
 };
 
+// One ReadIndex context, for all who waited when it was made.
+struct ReadRound {
+  uint64_t number = 0;
+  uint64_t term = 0;  // in which the replica led; or 0
+  absl::Duration begun;
+  uint32_t ticks = 0;
+  std::vector<uint64_t> reads;
+};
+
 class ReplicaLoop {
  public:
   // All outlive the loop.
@@ -122,14 +131,6 @@ class ReplicaLoop {
   void Compact(storage::PartitionId partition, uint64_t index);
 
  private:
-  // One context, for all who waited when it was made.
-  struct Round {
-    uint64_t number = 0;
-    uint64_t term = 0;
-    absl::Duration begun;
-    uint32_t ticks = 0;
-    std::vector<uint64_t> reads;
-  };
   struct Confirmed {
     uint64_t index = 0;
     std::vector<uint64_t> reads;
@@ -155,7 +156,7 @@ class ReplicaLoop {
     absl::Duration lease_until = absl::ZeroDuration();
     uint64_t transferred_term = 0;
     std::vector<uint64_t> waiting;  // for the next round
-    std::optional<Round> round;
+    std::optional<ReadRound> round;
     std::vector<Confirmed> confirmed;
 
     std::map<ReplicaId, OutgoingSnapshot> sending;
