@@ -7,11 +7,15 @@
 
 #include "absl/synchronization/notification.h"
 #include "base/thread.h"
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "model/errors.h"
 
 namespace pallet::storage {
 namespace {
+
+using ::testing::Contains;
+using ::testing::Not;
 
 class NumberedWrite : public RowWrite {
  public:
@@ -93,6 +97,55 @@ TEST(InboxTest, AFullInboxThrottles) {
   EXPECT_EQ(model::ReasonOf(by_bytes.Add(Write(1, 41))),
             model::Reason::kThrottling);
   EXPECT_TRUE(by_bytes.Add(Write(1, 40)).ok());
+}
+
+// Refused at the door: what is refused was never in, and takes no room.
+TEST(InboxTest, AFullInboxAcceptsWhatABatchMadeRoomForAndNoMore) {
+  Inbox by_count(kBounds);
+  Inbox by_bytes(kBounds);
+  for (int i = 0; i < 8; ++i) ASSERT_TRUE(by_count.Add(Write(i, 1)).ok());
+  for (int i = 0; i < 5; ++i) ASSERT_TRUE(by_bytes.Add(Write(i, 20)).ok());
+  int next = 8;
+  for (Inbox* inbox : {&by_count, &by_bytes}) {
+    const size_t bytes = inbox->bytes() / inbox->writes();
+    for (int round = 0; round < 20; ++round) {
+      const size_t full = inbox->writes();
+      for (int again = 0; again < 3; ++again) {
+        EXPECT_EQ(model::ReasonOf(inbox->Add(Write(-1, bytes))),
+                  model::Reason::kThrottling);
+      }
+      EXPECT_EQ(inbox->writes(), full);
+      Taken batch;
+      ASSERT_TRUE(inbox->Take(&batch.writes, &batch.control));
+      EXPECT_THAT(batch.Numbers(), Not(Contains(-1)));
+      inbox->LeaveEvaluation(0);
+      for (size_t i = 0; i < batch.writes.size(); ++i) {
+        EXPECT_TRUE(inbox->Add(Write(next++, bytes)).ok());
+      }
+    }
+  }
+}
+
+TEST(InboxTest, WhatIsPutBackIsNotRefusedAndCounts) {
+  Inbox inbox(kBounds);
+  for (int i = 0; i < 8; ++i) ASSERT_TRUE(inbox.Add(Write(i)).ok());
+  Taken batch;
+  ASSERT_TRUE(inbox.Take(&batch.writes, &batch.control));
+  ASSERT_EQ(batch.Numbers(), (Numbers{0, 1, 2}));
+  for (int i = 8; i < 11; ++i) ASSERT_TRUE(inbox.Add(Write(i)).ok());
+  inbox.PutBack(&batch.writes, 1);
+  EXPECT_EQ(batch.Numbers(), Numbers{0});
+  EXPECT_EQ(inbox.writes(), 10);
+  EXPECT_EQ(inbox.bytes(), 100);
+  EXPECT_EQ(model::ReasonOf(inbox.Add(Write(11, 0))),
+            model::Reason::kThrottling);
+  inbox.LeaveEvaluation(0);
+  Taken next;
+  ASSERT_TRUE(inbox.Take(&next.writes, &next.control));
+  EXPECT_EQ(next.Numbers(), (Numbers{1, 2, 3}));
+  inbox.LeaveEvaluation(0);
+  EXPECT_EQ(inbox.writes(), 7);
+  EXPECT_TRUE(inbox.Add(Write(11, 0)).ok());
 }
 
 TEST(InboxTest, AWriteLargerThanTheInboxPassesAlone) {

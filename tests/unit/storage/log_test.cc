@@ -238,6 +238,32 @@ TEST_F(LogFileTest, MarkerMakesDamageInTheLastBatchDataLoss) {
   EXPECT_TRUE(absl::IsDataLoss(Recover().status()));
 }
 
+// The marker says that all before it was on the disk when it was written.
+TEST_F(LogFileTest, AMarkerIsWrittenAfterTheSyncOfWhatItCovers) {
+  ASSERT_EQ(AppendAndSync("a"), absl::OkStatus());
+  ASSERT_EQ(Append("b"), absl::OkStatus());
+  ASSERT_EQ(log().AppendMarker(), absl::OkStatus());
+  Kill();
+  Flip(SegmentPath(1), 1024 + 100);  // in b's record
+  EXPECT_TRUE(absl::IsDataLoss(Recover().status()));
+}
+
+// A marker beside a batch that the disk does not have would turn a torn tail
+// into damage.
+TEST_F(LogFileTest, AMarkerWhoseBatchFailsToSyncIsNotWritten) {
+  ASSERT_EQ(AppendAndSync("a"), absl::OkStatus());
+  ASSERT_EQ(Append("b"), absl::OkStatus());
+  WaitForTheNextSegment();  // it would take the failure
+  const uint64_t frames = log().Metrics().frames;
+  disk().FailSync(1, EIO);
+  EXPECT_EQ(ReasonOf(log().AppendMarker()), Reason::kStoreFenced);
+  EXPECT_EQ(log().Metrics().frames, frames);
+  EXPECT_EQ(log().last_frame(), FrameNumber(2));
+  LosePower();
+  ASSERT_EQ(Open(), absl::OkStatus());
+  EXPECT_THAT(delivered(), ElementsAre("1: 1/1=a"));
+}
+
 TEST_F(LogFileTest, DamageInASegmentHeaderIsDataLoss) {
   ASSERT_EQ(AppendAndSync("a"), absl::OkStatus());
   Kill();
