@@ -110,6 +110,14 @@ absl::Status ApplyEntry(const RecordView& record, PartitionStates& partitions,
 
 }  // namespace
 
+absl::string_view EncodeEntry(const PartitionBatch& partition,
+                              EntryBuilder* entry) {
+  const PartitionInfo& info = partition.after.info;
+  entry->Clear();
+  AddEffects(partition, entry);
+  return entry->Finish({info.change_seq, info.item_count, info.item_bytes});
+}
+
 void AddRecords(Batch& batch, EntryBuilder* entry, FrameBuilder* frame) {
   for (const PartitionBatch& partition : batch.partitions()) {
     const PartitionInfo& info = partition.after.info;
@@ -129,10 +137,7 @@ void AddRecords(Batch& batch, EntryBuilder* entry, FrameBuilder* frame) {
       frame->Add(record);
       continue;
     }
-    entry->Clear();
-    AddEffects(partition, entry);
-    record.payload =
-        entry->Finish({info.change_seq, info.item_count, info.item_bytes});
+    record.payload = EncodeEntry(partition, entry);
     frame->Add(record);
   }
 }

@@ -21,6 +21,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "storage/batch.h"
 #include "storage/entry.h"
 #include "storage/image.h"
@@ -30,6 +31,10 @@
 namespace pallet::storage {
 
 using PartitionStates = absl::flat_hash_map<PartitionId, PartitionState>;
+
+// The entry of a kRows record; the view dies with the next use of `entry`.
+absl::string_view EncodeEntry(const PartitionBatch& partition,
+                              EntryBuilder* entry);
 
 // Fills the frame; `entry` is room to work in.
 void AddRecords(Batch& batch, EntryBuilder* entry, FrameBuilder* frame);

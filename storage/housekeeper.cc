@@ -123,6 +123,7 @@ absl::Status Housekeeper::MakeCheckpoint() {
     changed = applied != last;
     if (!changed) return;
     contents.log_frame = applied.value();
+    parts_.store->AddTo(&contents);
     begun = parts_.checkpoints->Begin(contents);
   });
   if (!changed) return absl::OkStatus();
@@ -133,7 +134,7 @@ absl::Status Housekeeper::MakeCheckpoint() {
   if (!finished.ok()) {
     // The kernel has forgotten pages of the image: no later checkpoint could
     // be trusted, and without one the log would grow for ever.
-    if (parts_.checkpoints->failed()) parts_.pipeline->Fence(finished);
+    if (parts_.checkpoints->failed()) parts_.store->Fence(finished);
     return finished;
   }
   {
@@ -172,7 +173,7 @@ void Housekeeper::MarkIfIdle() {
   ControlOperation marker;
   marker.kind = ControlOperation::Kind::kMarker;
   // A store that refuses needs no marker either.
-  (void)parts_.pipeline->Submit(std::move(marker));
+  (void)parts_.store->Submit(std::move(marker));
   // A failure has fenced the store by now.
   (void)parts_.applier->Flush();
 }
@@ -208,7 +209,7 @@ void Housekeeper::ReclaimNext() {
     return;
   }
   chunk.done = [this](absl::Status status) { OnReclaimed(status); };
-  const absl::Status accepted = parts_.pipeline->Submit(std::move(chunk));
+  const absl::Status accepted = parts_.store->Submit(std::move(chunk));
   if (!accepted.ok()) OnReclaimed(accepted);
 }
 

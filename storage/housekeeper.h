@@ -24,12 +24,25 @@
 #include "base/log.h"
 #include "base/thread.h"
 #include "storage/applier.h"
+#include "storage/batch.h"
 #include "storage/checkpoint.h"
 #include "storage/log.h"
 #include "storage/partition_table.h"
-#include "storage/write_pipeline.h"
+#include "storage/pipeline_observer.h"
 
 namespace pallet::storage {
+
+// What a housekeeper looks after, whether its writes go through one log or
+// through many replicas. Thread-safe.
+class Housekept {
+ public:
+  virtual ~Housekept() = default;
+  // A marker, or a chunk of a dropped partition.
+  virtual absl::Status Submit(ControlOperation operation) = 0;
+  virtual void Fence(const absl::Status& cause) = 0;
+  // What a checkpoint says beside the image's frame. Between two commits.
+  virtual void AddTo(CheckpointContents* contents) {}
+};
 
 class Housekeeper : public PipelineObserver {
  public:
@@ -39,7 +52,7 @@ class Housekeeper : public PipelineObserver {
     Log* log;
     PartitionTable* partitions;
     Applier* applier;
-    WritePipeline* pipeline;
+    Housekept* store;
     Clock* clock;
     Logger* logger;
   };

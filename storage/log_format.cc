@@ -174,7 +174,7 @@ bool DecodeRecords(const FrameHeader& header, absl::string_view payload,
 }
 
 bool IsKnown(RecordKind kind) {
-  return kind >= RecordKind::kEntries && kind <= RecordKind::kRewrite;
+  return kind >= RecordKind::kEntries && kind <= RecordKind::kReplicaCreate;
 }
 
 std::string EncodeSegmentHeader(const SegmentHeader& header) {

@@ -66,7 +66,8 @@ struct LogPosition {
   friend auto operator<=>(const LogPosition&, const LogPosition&) = default;
 };
 
-// Numbers on disk. One copy writes entries, group create and group drop.
+// Numbers on disk. One copy writes entries, group create and group drop; what
+// replicas write: cluster/replica/raft_records.h.
 enum class RecordKind : uint8_t {
   kEntries = 1,            // entry.h
   kHardState = 2,          // Raft term, vote, commit
@@ -74,6 +75,7 @@ enum class RecordKind : uint8_t {
   kGroupDrop = 4,          // and goes; no payload
   kSnapshotInstalled = 5,  // its state came from elsewhere
   kRewrite = 6,            // a live record moved to the head
+  kReplicaCreate = 7,      // a partition's copy comes to be here
 };
 
 // For bytes that come from a log: whether this version knows the kind.

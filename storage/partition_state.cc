@@ -12,8 +12,11 @@ namespace {
 constexpr uint8_t kPlainFormat = 1;
 constexpr uint8_t kIndexedFormat = 2;
 constexpr uint8_t kVersionedFormat = 3;
+constexpr uint8_t kReplicatedFormat = 4;
 
-uint8_t FormatOf(const PartitionInfo& info) {
+uint8_t FormatOf(const PartitionState& state) {
+  const PartitionInfo& info = state.info;
+  if (!state.replica.empty()) return kReplicatedFormat;
   if (info.schema_version > 0) return kVersionedFormat;
   return info.index_count == 0 ? kPlainFormat : kIndexedFormat;
 }
@@ -40,7 +43,7 @@ absl::StatusOr<PartitionId> DecodePartitionKey(absl::string_view key) {
 std::string EncodePartitionState(const PartitionState& state) {
   std::string row;
   const PartitionInfo& info = state.info;
-  const uint8_t format = FormatOf(info);
+  const uint8_t format = FormatOf(state);
   AppendU8(&row, format);
   AppendU32(&row, state.info.keyspace.value());
   AppendU64(&row, state.info.range.first);
@@ -57,7 +60,8 @@ std::string EncodePartitionState(const PartitionState& state) {
     AppendU64(&row, info.indexes[i].rows);
     AppendU64(&row, info.indexes[i].bytes);
   }
-  if (format == kVersionedFormat) AppendU64(&row, info.schema_version);
+  if (format >= kVersionedFormat) AppendU64(&row, info.schema_version);
+  if (format == kReplicatedFormat) AppendBytes(&row, state.replica);
   return row;
 }
 
@@ -83,13 +87,14 @@ absl::StatusOr<PartitionState> DecodePartitionState(PartitionId id,
                                                     absl::string_view row) {
   uint8_t format = 0, phase = 0;
   if (!ConsumeU8(&row, &format)) return Damaged("is empty");
-  if (format < kPlainFormat || format > kVersionedFormat) {
+  if (format < kPlainFormat || format > kReplicatedFormat) {
     return Damaged(absl::StrCat("has the unknown format ", format));
   }
   PartitionState state;
   state.info.id = id;
   uint32_t keyspace = 0;
   uint64_t change_seq = 0;
+  absl::string_view replica;
   if (!ConsumeU32(&row, &keyspace) ||
       !ConsumeU64(&row, &state.info.range.first) ||
       !ConsumeU64(&row, &state.info.range.last) ||
@@ -99,17 +104,22 @@ absl::StatusOr<PartitionState> DecodePartitionState(PartitionId id,
       !ConsumeU64(&row, &state.info.item_bytes) || !ConsumeU8(&row, &phase) ||
       (format != kPlainFormat && !DecodeCounts(&row, &state.info)) ||
       (format == kIndexedFormat && state.info.index_count == 0) ||
-      (format == kVersionedFormat &&
-       (!ConsumeU64(&row, &state.info.schema_version) ||
-        state.info.schema_version == 0)) ||
+      (format >= kVersionedFormat &&
+       !ConsumeU64(&row, &state.info.schema_version)) ||
+      (format == kVersionedFormat && state.info.schema_version == 0) ||
+      (format == kReplicatedFormat &&
+       (!ConsumeBytes(&row, &replica) || replica.empty())) ||
       !row.empty()) {
     return Damaged("has the wrong length");
   }
   state.info.keyspace = KeyspaceId(keyspace);
   state.info.change_seq = ChangeSeq(change_seq);
+  state.replica = std::string(replica);
   state.phase = static_cast<PartitionPhase>(phase);
   if (state.phase != PartitionPhase::kServing &&
-      state.phase != PartitionPhase::kDropped) {
+      state.phase != PartitionPhase::kDropped &&
+      (state.phase != PartitionPhase::kStaging ||
+       format != kReplicatedFormat)) {
     return Damaged(absl::StrCat("has the unknown phase ", phase));
   }
   return state;

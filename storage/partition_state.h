@@ -6,11 +6,13 @@
 //   row    := format u8 | keyspace u32 | range first u64 | range last u64 |
 //             epoch u64 | index u64 | change seq u64 | item count u64 |
 //             item bytes u64 | phase u8 | counts? | schema version u64?
+//             | replica bytes?
 //   counts := n u8 | (rows u64 | bytes u64){n}   -- of the local indexes
 //
 // (big endian). Format 1 has neither counts nor version; 2 has counts, n > 0;
-// 3 has both, and n may be 0. The lowest that has what there is to say is
-// written. The image keeps a checksum beside it. On disk since format 1.
+// 3 has both, and n may be 0; 4 has both, either may be 0, and a replica. The
+// lowest that has what there is to say is written. The image keeps a checksum
+// beside it. On disk since format 1.
 // Pure functions; safe from any thread.
 #pragma once
 
@@ -26,12 +28,16 @@ namespace pallet::storage {
 enum class PartitionPhase : uint8_t {
   kServing = 1,
   kDropped = 2,  // takes no writes; its rows are being removed
+  kStaging = 3,  // a replica whose state is not whole yet
 };
 
 struct PartitionState {
   PartitionInfo info;
   PartitionPhase phase = PartitionPhase::kServing;
   uint64_t index = 0;  // of its last log record; the first has 1
+  // What replication knows of it (cluster/replica/replica_record.h); empty in
+  // one copy.
+  std::string replica = {};
 };
 
 // Its key in the database.

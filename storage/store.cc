@@ -21,34 +21,14 @@
 #include "storage/log_recovery.h"
 #include "storage/partition_table.h"
 #include "storage/replay.h"
+#include "storage/store_limits.h"
 #include "storage/verifier.h"
 #include "storage/write_pipeline.h"
 
 namespace pallet::storage {
 namespace {
 
-constexpr uint64_t kMaxMemtableVersions = 16384;
-// How many image pages may be written before a checkpoint is due. The file
-// holds those of two checkpoints beside the `live` ones, so a small image gets
-// checkpoints more often, down to a quarter; so does one in a small map.
-uint64_t CheckpointBytes(const StoreOptions& options, uint64_t live) {
-  const uint64_t most =
-      std::min(options.checkpoint_bytes, options.map_size / 8);
-  return std::clamp(2 * live, most / 4, most);
-}
-
-// The same map has room for what two memtables come to at their worst.
-Applier::Options ApplierOptions(const StoreOptions& options) {
-  Applier::Options applier;
-  const uint64_t worst_bytes = options.map_size / 16;
-  applier.memtable_bytes = std::min(options.memtable_bytes, worst_bytes / 4);
-  const uint64_t row_bytes = WorstImageBytes(2, 0) - WorstImageBytes(1, 0);
-  applier.memtable_versions =
-      std::min(kMaxMemtableVersions, worst_bytes / row_bytes);
-  return applier;
-}
-
-class StoreImpl final : public Store {
+class StoreImpl final : public Store, private Housekept {
  public:
   explicit StoreImpl(StoreOptions options) : options_(std::move(options)) {}
   ~StoreImpl() override;
@@ -77,6 +57,12 @@ class StoreImpl final : public Store {
   StoreMetrics Metrics() override;
 
  private:
+  // Housekept.
+  absl::Status Submit(ControlOperation operation) override {
+    return pipeline_->Submit(std::move(operation));
+  }
+  void Fence(const absl::Status& cause) override { pipeline_->Fence(cause); }
+
   std::string LogDirectory() const { return options_.directory + "/log"; }
   absl::Status PrepareDirectories();
   absl::Status OpenImage();
@@ -170,7 +156,7 @@ void StoreImpl::Start(const RecoveredLog& recovered) {
       Admission::Options{options_.directory, options_.free_disk_reserve,
                          options_.clock, options_.file_system},
       opened_.image.get(), opened_.checkpoints.get());
-  Applier::Options applier = ApplierOptions(options_);
+  Applier::Options applier = ApplierOptionsOf(options_);
   applier.applied_frame =
       std::max(recovered.last_frame, FrameNumber(opened_.contents.log_frame));
   applier.on_applied = [this] { LookAtAllocatedPages(); };
@@ -186,10 +172,9 @@ void StoreImpl::Start(const RecoveredLog& recovered) {
                            admission_.get(), &housekeeper_, options_.logger},
       pipeline);
   applier_->Start();
-  housekeeper_.Start(
-      {opened_.checkpoints.get(), log_.get(), &partitions_, applier_.get(),
-       pipeline_.get(), options_.clock, options_.logger},
-      FrameNumber(opened_.contents.log_frame));
+  housekeeper_.Start({opened_.checkpoints.get(), log_.get(), &partitions_,
+                      applier_.get(), this, options_.clock, options_.logger},
+                     FrameNumber(opened_.contents.log_frame));
   pipeline_->Start();
   // A long replay has used pages as writes do.
   LookAtAllocatedPages();
@@ -199,7 +184,7 @@ void StoreImpl::LookAtAllocatedPages() {
   const absl::StatusOr<uint64_t> allocated =
       opened_.checkpoints->AllocatedBytes();
   const uint64_t due =
-      CheckpointBytes(options_, opened_.checkpoints->LiveBytes());
+      CheckpointBytesOf(options_, opened_.checkpoints->LiveBytes());
   // Rows that change again and again take few pages and much log.
   const uint64_t log_bytes = log_->Metrics().bytes;
   const bool long_log =

@@ -51,19 +51,9 @@
 #include "storage/inbox.h"
 #include "storage/log.h"
 #include "storage/partition_table.h"
+#include "storage/pipeline_observer.h"
 
 namespace pallet::storage {
-
-// What the pipeline tells whoever looks after the store. Called on the workers,
-// must not block.
-class PipelineObserver {
- public:
-  virtual ~PipelineObserver() = default;
-  // The last batch in the log is not covered by a later frame yet.
-  virtual void OnLogged() = 0;
-  // There is no room: make a checkpoint.
-  virtual void OnCheckpointDue() = 0;
-};
 
 class WritePipeline {
  public:

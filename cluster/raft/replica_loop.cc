@@ -91,6 +91,7 @@ ReplicaStatus ReplicaLoop::Status(storage::PartitionId partition) const {
           .term = replica.term,
           .applied = replica.applied,
           .members = replica.members,
+          .lease_until = replica.lease_until,
           .failed = replica.failed};
 }
 

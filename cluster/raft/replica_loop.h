@@ -69,6 +69,7 @@ struct ReplicaStatus {
   uint64_t term = 0;
   uint64_t applied = 0;
   Members members;
+  absl::Duration lease_until;  // on the clock; past or zero: none
   bool failed = false;
 };
 
