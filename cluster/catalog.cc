@@ -28,6 +28,8 @@ using storage::v1::TableRecord;
 namespace {
 
 constexpr char kCatalogKey[] = "catalog";
+// Of the changes that were shared; not shared itself.
+constexpr char kVersionKey[] = "version";
 
 // Of a partition, or of a table that is gone.
 std::string NumberKey(uint64_t id) {
@@ -59,12 +61,6 @@ absl::StatusOr<TableRecord> DecodeTable(absl::string_view name,
                                         absl::string_view stored) {
   return Decode<TableRecord>(absl::StrCat("the catalog's table ", name), name,
                              stored);
-}
-
-template <typename Record>
-absl::Status Put(lmdb::WriteTransaction& transaction, lmdb::Database database,
-                 absl::string_view key, const Record& record) {
-  return transaction.Put(database, key, EncodeRecord(key, record));
 }
 
 // The ranges, in order, cover each hash once.
@@ -194,13 +190,98 @@ absl::StatusOr<std::unique_ptr<Catalog>> Catalog::Open(
       const std::vector<lmdb::Database> databases,
       environment->OpenDatabases({"catalog", "tables", "partitions", "gone"}));
   std::unique_ptr<Catalog> catalog(new Catalog(std::move(environment)));
-  catalog->catalog_ = databases[0];
-  catalog->tables_ = databases[1];
-  catalog->partitions_ = databases[2];
-  catalog->gone_ = databases[3];
+  catalog->catalog_ = {databases[0], 0};
+  catalog->tables_ = {databases[1], 1};
+  catalog->partitions_ = {databases[2], 2};
+  catalog->gone_ = {databases[3], 3};
+  catalog->incarnation_ = options.incarnation;
+  RETURN_IF_ERROR(catalog->ReadVersion());
   if (options.found) RETURN_IF_ERROR(catalog->Found(options));
+  if (options.joins && catalog->version() == 0) return catalog;
   RETURN_IF_ERROR(catalog->CheckIdentity(options));
   return catalog;
+}
+
+absl::Status Catalog::ReadVersion() {
+  ASSIGN_OR_RETURN(const auto transaction, environment_->BeginRead());
+  ASSIGN_OR_RETURN(const auto stored, transaction.Get(catalog_, kVersionKey));
+  if (!stored.has_value()) return absl::OkStatus();
+  absl::string_view bytes = *stored;
+  uint64_t version = 0;
+  if (!ConsumeU64(&bytes, &version) || !bytes.empty()) {
+    return DataLoss("the catalog's version is malformed");
+  }
+  version_ = version;
+  return absl::OkStatus();
+}
+
+absl::Status Catalog::PutRow(lmdb::WriteTransaction& transaction,
+                             const Part& part, absl::string_view key,
+                             std::string value) {
+  RETURN_IF_ERROR(transaction.Put(part, key, value));
+  changed_.push_back({part.number, std::string(key), std::move(value)});
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> Catalog::DeleteRow(lmdb::WriteTransaction& transaction,
+                                        const Part& part,
+                                        absl::string_view key) {
+  ASSIGN_OR_RETURN(const bool was_there, transaction.Delete(part, key));
+  changed_.push_back({part.number, std::string(key), std::nullopt});
+  return was_there;
+}
+
+template <typename Record>
+absl::Status Catalog::Put(lmdb::WriteTransaction& transaction, const Part& part,
+                          absl::string_view key, const Record& record) {
+  return PutRow(transaction, part, key, EncodeRecord(key, record));
+}
+
+absl::Status Catalog::Apply(uint64_t version,
+                            const std::vector<CatalogRow>& rows) {
+  ASSIGN_OR_RETURN(lmdb::WriteTransaction transaction,
+                   environment_->BeginWrite());
+  CHECK_EQ(version, version_.load() + 1);
+  const Part* const parts[] = {&catalog_, &tables_, &partitions_, &gone_};
+  for (const CatalogRow& row : rows) {
+    if (row.database >= std::size(parts)) {
+      return DataLoss("a shared change of the catalog names no database");
+    }
+    const Part& part = *parts[row.database];
+    if (row.value.has_value()) {
+      RETURN_IF_ERROR(transaction.Put(part, row.key, *row.value));
+    } else {
+      RETURN_IF_ERROR(transaction.Delete(part, row.key).status());
+    }
+  }
+  std::string number;
+  AppendU64(&number, version);
+  RETURN_IF_ERROR(transaction.Put(catalog_, kVersionKey, number));
+  ASSIGN_OR_RETURN(const CatalogRecord record, ReadCatalog(transaction));
+  if (record.incarnation() != incarnation_) {
+    return DataLoss("a shared change of the catalog is of another cluster");
+  }
+  hash_seed_ = record.hash_seed();
+  RETURN_IF_ERROR(transaction.Commit());
+  version_ = version;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<CatalogRow>> Catalog::Dump() const {
+  ASSIGN_OR_RETURN(const auto transaction, environment_->BeginRead());
+  std::vector<CatalogRow> rows;
+  for (const Part* part : {&catalog_, &tables_, &partitions_, &gone_}) {
+    ASSIGN_OR_RETURN(lmdb::Cursor cursor, transaction.OpenCursor(*part));
+    RETURN_IF_ERROR(cursor.First());
+    while (cursor.valid()) {
+      if (part->number != catalog_.number || cursor.key() != kVersionKey) {
+        rows.push_back({part->number, std::string(cursor.key()),
+                        std::string(cursor.value())});
+      }
+      RETURN_IF_ERROR(cursor.Next());
+    }
+  }
+  return rows;
 }
 
 absl::Status Catalog::Found(const CatalogOptions& options) {
@@ -377,7 +458,7 @@ absl::Status Catalog::DeleteTable(absl::string_view name) {
     ASSIGN_OR_RETURN(const TableRecord table, ReadTable(transaction, name));
     RETURN_IF_ERROR(DropPartitions(
         transaction, table.id(), [](const PartitionRecord&) { return true; }));
-    return transaction.Delete(tables_, name).status();
+    return DeleteRow(transaction, tables_, name).status();
   });
 }
 
@@ -398,7 +479,7 @@ absl::StatusOr<CatalogTable> Catalog::RetireTable(
     }
     NumberStreams(&table);
     table.set_format(FormatOf(table));
-    RETURN_IF_ERROR(transaction.Delete(tables_, name).status());
+    RETURN_IF_ERROR(DeleteRow(transaction, tables_, name).status());
     RETURN_IF_ERROR(Put(transaction, gone_, NumberKey(table.id()), table));
     ASSIGN_OR_RETURN(entry, ReadEntry(transaction, std::move(table)));
     return absl::OkStatus();
@@ -410,7 +491,7 @@ absl::StatusOr<CatalogTable> Catalog::RetireTable(
 absl::Status Catalog::ForgetTable(TableId id) {
   return Change([&](lmdb::WriteTransaction& transaction) -> absl::Status {
     ASSIGN_OR_RETURN(const bool was_there,
-                     transaction.Delete(gone_, NumberKey(id.value())));
+                     DeleteRow(transaction, gone_, NumberKey(id.value())));
     if (!was_there) return NoSuchTable(absl::StrCat("number ", id.value()));
     return DropPartitions(transaction, id.value(),
                           [](const PartitionRecord&) { return true; });
@@ -451,6 +532,14 @@ absl::Status Catalog::AddPartitions(lmdb::WriteTransaction& transaction,
     partition.set_last_hash(placement.range.last);
     partition.set_epoch(1);
     partition.set_store(placement.store.value());
+    if (door_ != nullptr) {
+      for (const std::string& node : door_->Place()) {
+        storage::v1::ReplicaPlace* const replica = partition.add_replicas();
+        replica->set_id(std::max<uint64_t>(numbers->next_replica(), 1));
+        replica->set_node(node);
+        numbers->set_next_replica(replica->id() + 1);
+      }
+    }
     RETURN_IF_ERROR(
         Put(transaction, partitions_, NumberKey(partition.id()), partition));
     numbers->set_next_partition(numbers->next_partition() + 1);
@@ -466,7 +555,8 @@ absl::Status Catalog::DropPartitions(
   for (const PartitionRecord& partition : partitions) {
     if (partition.table() != table || !which(partition)) continue;
     RETURN_IF_ERROR(
-        transaction.Delete(partitions_, NumberKey(partition.id())).status());
+        DeleteRow(transaction, partitions_, NumberKey(partition.id()))
+            .status());
   }
   return absl::OkStatus();
 }
@@ -480,8 +570,17 @@ absl::Status Catalog::Change(
                             "the catalog takes no changes until a new start: "
                             "a commit failed");
   }
+  changed_.clear();
   RETURN_IF_ERROR(body(transaction));
+  const uint64_t next = version_.load() + 1;
+  if (door_ != nullptr) {
+    std::string number;
+    AppendU64(&number, next);
+    RETURN_IF_ERROR(transaction.Put(catalog_, kVersionKey, number));
+    RETURN_IF_ERROR(door_->Commit(next, changed_));
+  }
   absl::Status committed = transaction.Commit();
+  if (committed.ok() && door_ != nullptr) version_ = next;
   // A full disk is met before the page that makes the commit is written.
   if (!committed.ok() && model::ReasonOf(committed) != Reason::kStorageFull) {
     failed_ = true;

@@ -24,6 +24,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -44,6 +45,8 @@ struct CatalogOptions {
   std::string incarnation = {};  // of the data directory it belongs to
   // True: make it if there is none. False: there must be one.
   bool found = false;
+  // It is empty, or comes from Apply alone.
+  bool joins = false;
 };
 
 // In the order of their ranges.
@@ -55,6 +58,27 @@ struct CatalogTable {
   PartitionRecords partitions = {};
   // Of each of its global indexes, in their order.
   std::vector<PartitionRecords> index_partitions = {};
+};
+
+// A row of the catalog that a change puts or (no value) deletes.
+struct CatalogRow {
+  uint8_t database = 0;  // in the order of the list above
+  std::string key = {};
+  std::optional<std::string> value = {};
+
+  friend bool operator==(const CatalogRow&, const CatalogRow&) = default;
+};
+
+// Through which the catalogs of a cluster's nodes come to be one. Thread-safe.
+class CatalogDoor {
+ public:
+  virtual ~CatalogDoor() = default;
+  // OK: this is change number `version` for all nodes. An error: it is not, or
+  // (kOutcomeUnknown) that is not known.
+  virtual absl::Status Commit(uint64_t version,
+                              const std::vector<CatalogRow>& rows) = 0;
+  // The nodes on which the replicas of a new partition are to be.
+  virtual std::vector<std::string> Place() = 0;
 };
 
 // Where one partition of a new table or index goes.
@@ -71,6 +95,17 @@ class Catalog {
   // kFailedPrecondition if a newer version wrote it.
   static absl::StatusOr<std::unique_ptr<Catalog>> Open(
       const CatalogOptions& options);
+
+  // From now on each change is committed through the door first; borrowed.
+  void ShareThrough(CatalogDoor* door) { door_ = door; }
+  // How many changes were shared.
+  uint64_t version() const { return version_.load(); }
+  // What another node has committed. REQUIRES: version is the next one.
+  absl::Status Apply(uint64_t version, const std::vector<CatalogRow>& rows);
+  // All rows.
+  absl::StatusOr<std::vector<CatalogRow>> Dump() const;
+  // NodeRecord.incarnation, or the cluster's.
+  const std::string& incarnation() const { return incarnation_; }
 
   uint64_t hash_seed() const { return hash_seed_; }
 
@@ -116,6 +151,12 @@ class Catalog {
   absl::Status ForgetTable(TableId id);
 
  private:
+  struct Part {
+    storage::lmdb::Database database;
+    uint8_t number = 0;
+    operator storage::lmdb::Database() const { return database; }  // NOLINT
+  };
+
   explicit Catalog(std::unique_ptr<storage::lmdb::Environment> environment)
       : environment_(std::move(environment)) {}
 
@@ -134,6 +175,17 @@ class Catalog {
   absl::Status DropPartitions(
       storage::lmdb::WriteTransaction& transaction, uint64_t table,
       absl::FunctionRef<bool(const storage::v1::PartitionRecord&)> which);
+  // All that changes rows goes through these.
+  absl::Status PutRow(storage::lmdb::WriteTransaction& transaction,
+                      const Part& part, absl::string_view key,
+                      std::string value);
+  absl::StatusOr<bool> DeleteRow(storage::lmdb::WriteTransaction& transaction,
+                                 const Part& part, absl::string_view key);
+  template <typename Record>
+  absl::Status Put(storage::lmdb::WriteTransaction& transaction,
+                   const Part& part, absl::string_view key,
+                   const Record& record);
+  absl::Status ReadVersion();
   // One transaction around `body`.
   absl::Status Change(
       absl::FunctionRef<absl::Status(storage::lmdb::WriteTransaction&)> body);
@@ -156,11 +208,12 @@ class Catalog {
       const storage::lmdb::Transaction& transaction) const;
 
   const std::unique_ptr<storage::lmdb::Environment> environment_;
-  storage::lmdb::Database catalog_;
-  storage::lmdb::Database tables_;
-  storage::lmdb::Database partitions_;
-  storage::lmdb::Database gone_;
+  Part catalog_, tables_, partitions_, gone_;
   uint64_t hash_seed_ = 0;
+  std::string incarnation_;
+  CatalogDoor* door_ = nullptr;
+  std::atomic<uint64_t> version_{0};
+  std::vector<CatalogRow> changed_;   // in the write that is open
   std::atomic<bool> failed_ = false;  // a commit did
 };
 

@@ -90,7 +90,7 @@ std::shared_ptr<const PartitionMap> PartitionHost::map() const {
 }
 
 const std::string& PartitionHost::incarnation() const {
-  return directory_->incarnation();
+  return catalog_->incarnation();
 }
 
 uint64_t PartitionHost::hash_seed() const { return catalog_->hash_seed(); }
@@ -104,7 +104,7 @@ absl::Status PartitionHost::Submit(const TablePartition& partition,
 absl::Status PartitionHost::Read(
     const TablePartition& partition,
     absl::FunctionRef<absl::Status(storage::ReadTransaction&)> body) {
-  return stores_[partition.store.value()]->Read(body);
+  return stores_[partition.store.value()]->ReadPartition(partition.id, body);
 }
 
 absl::StatusOr<TablePtr> PartitionHost::CreateTable(TableRecord definition) {

@@ -71,6 +71,10 @@ struct PartitionHostOptions {
   uint32_t store_count = 4;
   // 0: as many as there are stores.
   uint32_t partitions_per_table = 0;
+  // Of a cluster's node, which has them open already; shared because they
+  // outlive the time for which it leads. Otherwise both null.
+  std::shared_ptr<NodeDirectory> directory = {};
+  std::shared_ptr<Catalog> catalog = {};
   // For every store; directory, files, clock and logger are filled in.
   storage::StoreOptions store = {};
   FileSystem* file_system = FileSystem::Real();
@@ -102,7 +106,7 @@ class PartitionHost {
   TablePtr FindTable(absl::string_view name) const;
   std::shared_ptr<const PartitionMap> map() const;
   Clock* clock() const { return options_.clock; }
-  // 16 random bytes that no other data directory has.
+  // 16 random bytes that no other data directory, or cluster, has.
   const std::string& incarnation() const;
   // Of the placement hash (storage::PlacementHash).
   uint64_t hash_seed() const;
@@ -210,8 +214,8 @@ class PartitionHost {
 
   const PartitionHostOptions options_;
   // In the order they are made; the stores go before the lock on the directory.
-  std::unique_ptr<NodeDirectory> directory_;
-  std::unique_ptr<Catalog> catalog_;
+  std::shared_ptr<NodeDirectory> directory_;
+  std::shared_ptr<Catalog> catalog_;
   std::vector<std::unique_ptr<storage::Store>> stores_;
 
   LockFilter locks_;

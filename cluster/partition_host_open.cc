@@ -57,6 +57,11 @@ PartitionHost::~PartitionHost() {
 }
 
 absl::Status PartitionHost::OpenDirectory() {
+  if (options_.catalog != nullptr) {
+    directory_ = options_.directory;
+    catalog_ = options_.catalog;
+    return absl::OkStatus();
+  }
   ASSIGN_OR_RETURN(directory_,
                    NodeDirectory::Open({.path = options_.data_directory,
                                         .store_count = options_.store_count,

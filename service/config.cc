@@ -260,6 +260,16 @@ absl::Status Validate(const ServerConfig& config) {
                                "ID:SECRET, or PALLET_ACCESS_KEYS in the "
                                "environment, or [[access_key]] in the file"));
   }
+  const ClusterConfig& cluster = config.cluster;
+  if (!cluster.name.empty()) {
+    if (cluster.etcd.empty()) return refuse("cluster.etcd", "is empty");
+    if (!IsTcpAddress(cluster.peer_address)) {
+      return refuse("cluster.peer_address", "is not HOST:PORT");
+    }
+    if (cluster.initial_nodes == 0 || cluster.initial_nodes > 7) {
+      return refuse("cluster.initial_nodes", "is not from 1 to 7");
+    }
+  }
   if (config.stream.retention <= absl::ZeroDuration() ||
       config.stream.retention == absl::InfiniteDuration()) {
     return refuse("stream.retention", "is not a time to wait");

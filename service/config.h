@@ -90,6 +90,19 @@ struct StreamConfig {
   uint32_t max_watches = 1024;  // open at once; then RESOURCE_EXHAUSTED
 };
 
+// A node of a cluster (docs/cluster.md). Without a name it is one node alone.
+struct ClusterConfig {
+  std::string name = {};
+  std::string etcd = {};  // host:port, with commas between
+  // Where it listens for other nodes, and what it tells them of itself; empty:
+  // where it listens.
+  std::string peer_address = "127.0.0.1:0";
+  std::string advertise_peer_address = {};
+  std::string advertise_grpc_address = {};
+  // Only with so many is a new cluster founded; each has a copy of everything.
+  uint32_t initial_nodes = 3;
+};
+
 struct LogConfig {
   LogFormat format = LogFormat::kAuto;
   std::string level = "info";  // debug, info, warning or error
@@ -107,6 +120,7 @@ struct ServerConfig {
   StoreConfig store;
   IndexConfig index;
   StreamConfig stream;
+  ClusterConfig cluster;
   LogConfig log;
   absl::Duration drain_timeout = absl::Seconds(30);  // of a graceful stop
 };

@@ -19,6 +19,7 @@ constexpr char kData[] = "Data";
 constexpr char kGrpc[] = "gRPC";
 constexpr char kJson[] = "DynamoDB JSON";
 constexpr char kLoad[] = "Load";
+constexpr char kCluster[] = "Cluster";
 constexpr char kLog[] = "Log and stop";
 
 struct Unit {
@@ -268,6 +269,24 @@ std::vector<Setting> MakeSettings() {
       Count("stream.max_watches", kLoad,
             "watches open at once; more are told to come back",
             MEMBER(stream.max_watches)),
+      Text("cluster.name", kCluster, "NAME",
+           "the cluster it belongs to; none: one node alone",
+           MEMBER(cluster.name)),
+      Text("cluster.etcd", kCluster, "HOST:PORT,...",
+           "etcd, which knows the cluster's nodes and tables",
+           MEMBER(cluster.etcd)),
+      Text("cluster.peer_address", kCluster, "HOST:PORT",
+           "where it listens for the other nodes",
+           MEMBER(cluster.peer_address)),
+      Text("cluster.advertise_peer_address", kCluster, "HOST:PORT",
+           "under which they reach it; none: where it listens",
+           MEMBER(cluster.advertise_peer_address)),
+      Text("cluster.advertise_grpc_address", kCluster, "HOST:PORT",
+           "under which clients reach its gRPC port; none: where it listens",
+           MEMBER(cluster.advertise_grpc_address)),
+      Count("cluster.initial_nodes", kCluster,
+            "so many found a new cluster; each has a copy of everything",
+            MEMBER(cluster.initial_nodes)),
       Text("log.level", kLog, "LEVEL", "debug, info, warning or error",
            MEMBER(log.level)),
       LogFormatSetting(),

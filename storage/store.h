@@ -202,6 +202,13 @@ class Store {
   // Runs `body` inside a short read transaction on this thread.
   virtual absl::Status Read(
       absl::FunctionRef<absl::Status(ReadTransaction&)> body) = 0;
+  // As Read, for the rows of one partition: shows all that anybody was told of
+  // before the call. `body` may be run twice.
+  virtual absl::Status ReadPartition(
+      PartitionId partition,
+      absl::FunctionRef<absl::Status(ReadTransaction&)> body) {
+    return Read(body);
+  }
 
   // Durable on return. Idempotent: creating an equal partition again is OK.
   // REQUIRES: index_count <= kMaxLocalIndexes.

@@ -5,8 +5,8 @@
 #include <functional>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "base/check.h"
+#include "base/clock.h"
 #include "cluster/replica/state_snapshot.h"
 #include "gtest/gtest.h"
 #include "model/errors.h"
@@ -117,6 +117,8 @@ void ReplicaGroup::Deliver() {
     for (auto& [to, some] : by_node) {
       if (up(to)) store(to).Receive(std::move(some));
     }
+    absl::MutexLock packets_lock(&mutex_);
+    ++delivered_;
   }
 }
 
@@ -147,10 +149,17 @@ ReplicaId ReplicaGroup::Join(PartitionId partition,
 
 void ReplicaGroup::Await(const std::string& what,
                          const std::function<bool()>& holds) {
-  const absl::Time end = absl::Now() + kPatience;
+  Clock* const clock = Clock::Real();
+  const absl::Duration end = clock->Monotonic() + kPatience;
   while (!holds()) {
-    ASSERT_LT(absl::Now(), end) << what;
-    absl::SleepFor(kLook);
+    ASSERT_LT(clock->Monotonic(), end) << what;
+    // Something may have changed once packets were delivered.
+    absl::MutexLock lock(&mutex_);
+    const uint64_t seen = delivered_;
+    const auto moved = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+      return delivered_ != seen;
+    };
+    mutex_.AwaitWithTimeout(absl::Condition(&moved), kLook);
   }
 }
 

@@ -97,6 +97,7 @@ class ReplicaGroup {
   absl::Mutex mutex_;
   std::deque<std::pair<int, cluster::Packet>> packets_ ABSL_GUARDED_BY(mutex_);
   std::set<int> cut_off_ ABSL_GUARDED_BY(mutex_);
+  uint64_t delivered_ ABSL_GUARDED_BY(mutex_) = 0;  // how often
   bool ending_ ABSL_GUARDED_BY(mutex_) = false;
   // A store is not closed while something is delivered to it.
   absl::Mutex delivering_;
