@@ -2,15 +2,16 @@
 #include "gsi/backfill.h"
 
 #include <algorithm>
+#include <iterator>
 #include <memory>
 #include <optional>
+#include <set>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/synchronization/notification.h"
-#include "base/check.h"
 #include "base/status_macros.h"
-#include "gsi/entries.h"
-#include "model/key.h"
 #include "storage/partition_state.h"
 #include "storage/side_rows.h"
 
@@ -19,9 +20,6 @@ namespace {
 
 using storage::ChangeSeq;
 using States = std::map<uint64_t, BackfillState>;
-
-constexpr uint64_t kChunkRows = 500;
-constexpr uint64_t kChunkBytes = uint64_t{1} << 20;
 
 // Changes the states in the source partition.
 class StateWrite final : public storage::RowWrite {
@@ -77,29 +75,7 @@ class StateWrite final : public storage::RowWrite {
   absl::Status* status_ = nullptr;
 };
 
-// Tells why the item is not in the index, if it ought to have been.
-void NoteSkipped(const IndexTopology& index, const RowNow& row,
-                 BackfillState* state) {
-  const model::ItemView item(row.item);
-  const absl::Status why =
-      model::CheckIndexKey(*index.schema, item, model::IndexKeyUse::kPut);
-  if (why.ok()) return;  // sparse: it has not all attributes
-  ++state->items_skipped;
-  if (state->skipped.size() >= kMaxSkippedListed) return;
-  const auto key = model::KeyOfItem(index.schema->table_key(), item);
-  CHECK(key.ok()) << key.status();
-  state->skipped.push_back(
-      {model::EncodeKeyItem(index.schema->table_key(), *key),
-       std::string(why.message())});
-}
-
 }  // namespace
-
-struct Backfill::Chunk {
-  ChangeSeq head;
-  std::vector<std::pair<std::string, RowNow>> rows = {};
-  std::string next_row_key = {};  // empty: there is nothing behind it
-};
 
 absl::Status Backfill::Load() {
   States states;
@@ -148,115 +124,117 @@ bool Backfill::IsDone(uint64_t index) const {
   return state != states_.end() && state->second.done;
 }
 
-absl::StatusOr<bool> Backfill::Step(uint64_t hash_seed,
-                                    absl::Span<const Job> jobs) {
-  // Those that are least far go together.
-  std::optional<std::string> from;
-  for (const Job& job : jobs) {
-    const BackfillState& state = states_.at(job.index->id);
-    if (state.done) continue;
-    if (!from.has_value() || state.next_row_key < *from) {
-      from = state.next_row_key;
+absl::StatusOr<Backfill::Next> Backfill::Step(uint64_t hash_seed,
+                                              absl::Span<const Job> jobs) {
+  if (has_chunk() && !chunk_->IsAmong(jobs)) Drop();
+  if (!has_chunk()) {
+    const bool done = std::all_of(
+        jobs.begin(), jobs.end(),
+        [this](const Job& job) { return states_.at(job.index->id).done; });
+    if (done) {
+      Drop();
+      return Next::kNothing;
     }
+    if (!slots_->Take(this)) return Next::kSlot;
+    RETURN_IF_ERROR(BeginChunk(jobs));
   }
-  if (!from.has_value()) return false;
-  States states;
-  std::vector<Job> least_far;
-  for (const Job& job : jobs) {
-    const BackfillState& state = states_.at(job.index->id);
-    if (state.done || state.next_row_key != *from) continue;
-    states[job.index->id] = state;
-    least_far.push_back(job);
+  if (!chunk_->sealed()) {
+    RETURN_IF_ERROR(Gather(hash_seed, jobs));
+    if (chunk_->sealed()) Tell(observer_, Step::kChunkRead);
+    return Next::kMore;
   }
-
-  Chunk chunk;
-  RETURN_IF_ERROR(ReadChunk(*from, &chunk));
-  Tell(observer_, Step::kChunkRead);
-  RETURN_IF_ERROR(SendChunk(hash_seed, least_far, chunk, &states));
+  if (!chunk_->IsSent()) {
+    RETURN_IF_ERROR(SendWave());
+    if (!chunk_->IsSent()) return Next::kMore;
+  }
   Tell(observer_, Step::kChunkSent);
-  for (auto& [id, state] : states) {
-    state.items_read += chunk.rows.size();
-    state.next_row_key = chunk.next_row_key;
-    state.done = chunk.next_row_key.empty();
-  }
-  RETURN_IF_ERROR(Save(states));
+  RETURN_IF_ERROR(KeepChunk());
   Tell(observer_, Step::kChunkKept);
-  return true;
+  return Next::kMore;
 }
 
-absl::Status Backfill::ReadChunk(const std::string& from, Chunk* chunk) {
+void Backfill::Drop() {
+  chunk_ = nullptr;
+  slots_->Leave(this);
+}
+
+// REQUIRES: not all are done.
+absl::Status Backfill::BeginChunk(absl::Span<const Job> jobs) {
+  // Those that are least far go together, up to where others are already.
+  std::set<std::string> places;
+  for (const Job& job : jobs) {
+    const BackfillState& state = states_.at(job.index->id);
+    if (!state.done) places.insert(state.next_row_key);
+  }
+  const std::string from = *places.begin();
+  const std::string until = places.size() > 1 ? *std::next(places.begin()) : "";
   // Before the rows: every change behind the head is still to come.
   ASSIGN_OR_RETURN(const storage::PartitionInfo info,
                    source_.store->Partition(source_.id));
-  chunk->head = info.change_seq;
-  const std::string begin = from.empty() ? storage::FirstRowKey(info, 0) : from;
-  return source_.store->Read(
-      [&](storage::ReadTransaction& read) -> absl::Status {
-        const auto cursor = read.Cursor(begin, storage::EndRowKey(info, 0));
-        RETURN_IF_ERROR(cursor->SeekAtOrAfter(begin));
-        uint64_t bytes = 0;
-        while (cursor->Valid()) {
-          if (chunk->rows.size() >= kChunkRows || bytes >= kChunkBytes) {
-            chunk->next_row_key = std::string(cursor->key());
-            break;
-          }
-          const storage::RowView row = cursor->row();
-          chunk->rows.emplace_back(
-              std::string(cursor->key()),
-              RowNow{row.change_seq, std::string(row.item), row.item_size});
-          bytes += row.item.size();
-          newest_ = std::max(newest_, row.change_seq);
-          RETURN_IF_ERROR(cursor->Next());
-        }
-        return absl::OkStatus();
-      });
-}
-
-absl::Status Backfill::SendChunk(uint64_t hash_seed, absl::Span<const Job> jobs,
-                                 const Chunk& chunk, States* states) const {
-  std::vector<std::vector<TargetPlan>> plans(jobs.size());
-  std::vector<Shipment> shipments;
-  for (size_t i = 0; i < jobs.size(); ++i) {
-    for (const Channel* channel : jobs[i].channels) {
-      TargetPlan& plan = plans[i].emplace_back();
-      plan.takes_part = true;
-      plan.cursor = ChangeSeq(channel->cursor.load());
-      plan.early = &channel->early;
-    }
-    for (Channel* channel : jobs[i].channels) NoteRead(newest_, channel);
-    for (const auto& [row_key, row] : chunk.rows) {
-      if (!PlanRow(*jobs[i].index, hash_seed, row_key, row,
-                   absl::MakeSpan(plans[i]))) {
-        NoteSkipped(*jobs[i].index, row, &(*states)[jobs[i].index->id]);
-      }
-    }
-    for (size_t target = 0; target < plans[i].size(); ++target) {
-      if (plans[i][target].mutations.empty()) continue;
-      Channel* const channel = jobs[i].channels[target];
-      Shipment shipment;
-      shipment.channel = channel;
-      shipment.batch = {channel->target.id, source_.id, std::nullopt,
-                        chunk.head, std::move(plans[i][target].mutations)};
-      shipments.push_back(std::move(shipment));
-    }
-  }
-  SendAll(shipments, observer_);
-  for (const Shipment& shipment : shipments) {
-    RETURN_IF_ERROR(shipment.outcome.status);
-  }
-  for (size_t i = 0; i < jobs.size(); ++i) {
-    for (size_t target = 0; target < plans[i].size(); ++target) {
-      Remember(plans[i][target], &jobs[i].channels[target]->early);
-    }
+  chunk_ = std::make_unique<Chunk>(info.change_seq, from, until);
+  for (const Job& job : jobs) {
+    const BackfillState& state = states_.at(job.index->id);
+    if (!state.done && state.next_row_key == from) chunk_->AddPart(job, state);
   }
   return absl::OkStatus();
 }
 
-absl::Status Backfill::Save(const States& states) {
+absl::Status Backfill::Gather(uint64_t hash_seed, absl::Span<const Job> jobs) {
+  ASSIGN_OR_RETURN(const storage::PartitionInfo info,
+                   source_.store->Partition(source_.id));
+  const std::string begin = chunk_->next_row_key().empty()
+                                ? storage::FirstRowKey(info, 0)
+                                : chunk_->next_row_key();
+  const std::string end =
+      chunk_->until().empty() ? storage::EndRowKey(info, 0) : chunk_->until();
+  std::optional<std::string> next;
+  RETURN_IF_ERROR(
+      source_.store->Read([&](storage::ReadTransaction& read) -> absl::Status {
+        const auto cursor = read.Cursor(begin, end);
+        RETURN_IF_ERROR(cursor->SeekAtOrAfter(begin));
+        uint64_t rows = 0, bytes = 0;
+        while (cursor->Valid()) {
+          if (rows >= limits_.read_rows || bytes >= limits_.read_bytes ||
+              chunk_->bytes() >= limits_.bytes) {
+            next = std::string(cursor->key());
+            break;
+          }
+          const storage::RowView row = cursor->row();
+          chunk_->Add(hash_seed, jobs, cursor->key(), row);
+          newest_ = std::max(newest_, row.change_seq);
+          ++rows;
+          bytes += row.item.size();
+          RETURN_IF_ERROR(cursor->Next());
+        }
+        return absl::OkStatus();
+      }));
+  if (!next.has_value()) {
+    chunk_->Seal(chunk_->until());
+  } else if (chunk_->bytes() >= limits_.bytes) {
+    chunk_->Seal(*std::move(next));
+  } else {
+    chunk_->GoOnAt(*std::move(next));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Backfill::SendWave() {
+  std::vector<Shipment> wave = chunk_->NextWave(source_.id, limits_);
+  for (const Shipment& shipment : wave) NoteRead(newest_, shipment.channel);
+  SendAll(wave, observer_);
+  return chunk_->Conclude(wave);
+}
+
+absl::Status Backfill::KeepChunk() {
+  States states;
+  for (const Chunk::Part& part : chunk_->parts()) {
+    states[part.index] = part.state;
+  }
   RETURN_IF_ERROR(StateWrite::Run(
       *source_.store, std::make_unique<StateWrite>(source_.id, 0, states,
                                                    std::vector<uint64_t>())));
-  for (const auto& [id, state] : states) states_[id] = state;
+  for (auto& [id, state] : states) states_[id] = std::move(state);
+  Drop();
   return absl::OkStatus();
 }
 

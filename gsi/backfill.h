@@ -4,19 +4,23 @@
 // held, chunk by chunk, one pass for all indexes that are as far. Where it is
 // stands in the partition, so it goes on after a start.
 //
-// Used inside its follower; what it holds is that of the partition's rows.
+// A chunk is some tens of megabytes: it is gathered, sent and kept in many small
+// steps, between which the follower brings changes to the indexes that are not in
+// it. What is gathered is memory only; it is read again if it is dropped.
+//
+// Used inside its follower.
 #pragma once
 
 #include <cstdint>
 #include <map>
-#include <string>
+#include <memory>
 #include <utility>
-#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
-#include "gsi/channel.h"
+#include "gsi/chunk.h"
+#include "gsi/chunk_slots.h"
 #include "gsi/records.h"
 #include "gsi/step.h"
 #include "gsi/topology.h"
@@ -25,8 +29,15 @@ namespace pallet::gsi {
 
 class Backfill {
  public:
-  explicit Backfill(const Source& source, StepObserver observer = nullptr)
-      : source_(source), observer_(std::move(observer)) {}
+  // `slots` is borrowed.
+  Backfill(const Source& source, const ChunkLimits& limits, ChunkSlots* slots,
+           StepObserver observer = nullptr)
+      : source_(source),
+        limits_(limits),
+        slots_(slots),
+        observer_(std::move(observer)) {}
+  Backfill(const Backfill&) = delete;
+  ~Backfill() { Drop(); }
 
   // Reads the states.
   absl::Status Load();
@@ -35,14 +46,21 @@ class Backfill {
   // forgets those that are no more. Durable on return.
   absl::Status Attach(const TableTopology& table);
 
-  // An index to fill, and its channels, target by target.
-  struct Job {
-    const IndexTopology* index = nullptr;
-    std::vector<Channel*> channels = {};
+  using Job = FillJob;
+  enum class Next {
+    kNothing,  // all are done
+    kMore,
+    kSlot,  // it waits for its turn
   };
-  // One chunk for those of the jobs that are least far. False: all are done.
-  absl::StatusOr<bool> Step(uint64_t hash_seed, absl::Span<const Job> jobs);
+  // Something of a chunk for those of the jobs that are least far. An error
+  // leaves the chunk as it was: go on, or drop it.
+  absl::StatusOr<Next> Step(uint64_t hash_seed, absl::Span<const Job> jobs);
+  // Forgets the chunk, and does not wait for one any more.
+  void Drop();
 
+  bool has_chunk() const { return chunk_ != nullptr; }
+  // Whether the chunk is for that index: its cursors must not move.
+  bool Holds(uint64_t index) const { return has_chunk() && chunk_->Has(index); }
   bool IsDone(uint64_t index) const;
   // The newest change of any row it has read.
   storage::ChangeSeq newest() const { return newest_; }
@@ -50,18 +68,18 @@ class Backfill {
   const std::map<uint64_t, BackfillState>& states() const { return states_; }
 
  private:
-  struct Chunk;
-
-  absl::Status ReadChunk(const std::string& from, Chunk* chunk);
-  absl::Status SendChunk(uint64_t hash_seed, absl::Span<const Job> jobs,
-                         const Chunk& chunk,
-                         std::map<uint64_t, BackfillState>* states) const;
-  absl::Status Save(const std::map<uint64_t, BackfillState>& states);
+  absl::Status BeginChunk(absl::Span<const Job> jobs);
+  absl::Status Gather(uint64_t hash_seed, absl::Span<const Job> jobs);
+  absl::Status SendWave();
+  absl::Status KeepChunk();
 
   const Source source_;
+  const ChunkLimits limits_;
+  ChunkSlots* const slots_;
   const StepObserver observer_;
   std::map<uint64_t, BackfillState> states_;
   storage::ChangeSeq newest_;
+  std::unique_ptr<Chunk> chunk_;
 };
 
 }  // namespace pallet::gsi

@@ -35,6 +35,8 @@ struct Channel {
   // From here on that does not matter any more: the newest state of any row that
   // was read while the cursor was before unknown_until.
   std::atomic<uint64_t> settled_at{0};
+  // What became of the last batch is not known: it may be there.
+  bool in_doubt = false;
   int failures = 0;  // since the last success
   absl::Duration retry_at = -absl::InfiniteDuration();
 };

@@ -21,6 +21,19 @@ struct Place {
   size_t target = 0;
 };
 
+std::optional<Place> PlaceIn(const IndexTopology& index, uint64_t hash_seed,
+                             absl::string_view row_key,
+                             absl::string_view item) {
+  const std::optional<model::IndexKey> key =
+      index.schema->KeyOf(model::ItemView(item));
+  if (!key.has_value()) return std::nullopt;
+  Place place;
+  place.entry_key =
+      storage::GlobalEntryKey(index.keyspace, *key, row_key, hash_seed);
+  place.target = index.TargetOf(storage::HashOfRowKey(place.entry_key));
+  return place;
+}
+
 class Planner {
  public:
   Planner(const IndexTopology& index, uint64_t hash_seed,
@@ -33,60 +46,62 @@ class Planner {
     std::optional<Place> now;
     if (row.now.has_value()) now = PlaceOf(row.row_key, row.now->item);
     deleted_.clear();
+    ChangeSeq before;  // the change before this one
     for (const OldKeys& change : row.changes) {
-      if (change.keys.empty()) continue;
-      const std::optional<Place> old = PlaceOf(row.row_key, change.keys);
-      if (!old.has_value() || change.seq <= plans_[old->target].cursor) {
-        continue;
-      }
-      Delete(old->target, old->entry_key, now);
+      if (!change.keys.empty()) DeleteOld(row.row_key, change, before, now);
+      before = change.seq;
     }
-    ForgetEarly(row, now);
+    const EarlyEntry* const early = ForgetEarly(row, now);
     if (!now.has_value()) return;
     TargetPlan& plan = plans_[now->target];
     if (!plan.takes_part || row.changes.back().seq <= plan.cursor) return;
     if (row.now->seq > through) {
-      plan.early_after.emplace_back(row.row_key, now->entry_key);
+      plan.early_after.push_back({row.row_key, {now->entry_key, row.now->seq}});
     }
-    Put(*row.now, now->entry_key, &plan);
-  }
-
-  bool PlanRead(const std::string& row_key, const RowNow& row) {
-    const std::optional<Place> now = PlaceOf(row_key, row.item);
-    if (!now.has_value()) return false;
-    TargetPlan& plan = plans_[now->target];
-    if (!plan.takes_part) return true;
-    if (row.seq > plan.cursor) {
-      plan.early_after.emplace_back(row_key, now->entry_key);
-    }
-    Put(row, now->entry_key, &plan);
-    return true;
+    const bool has_it_already = plan.settled && early != nullptr &&
+                                early->key == now->entry_key &&
+                                early->seq == row.now->seq;
+    if (!has_it_already) Put(*row.now, now->entry_key, &plan);
   }
 
  private:
   std::optional<Place> PlaceOf(absl::string_view row_key,
                                absl::string_view item) const {
-    const std::optional<model::IndexKey> key =
-        index_.schema->KeyOf(model::ItemView(item));
-    if (!key.has_value()) return std::nullopt;
-    Place place;
-    place.entry_key =
-        storage::GlobalEntryKey(index_.keyspace, *key, row_key, hash_seed_);
-    place.target = index_.TargetOf(storage::HashOfRowKey(place.entry_key));
-    return place;
+    return PlaceIn(index_, hash_seed_, row_key, item);
+  }
+
+  // Deletes the entry of the keys that the row had before the change, where one
+  // may be. In a settled target that is the entry of the first change behind the
+  // cursor alone: those of later ones were never put, or early.
+  void DeleteOld(const std::string& row_key, const OldKeys& change,
+                 ChangeSeq before, const std::optional<Place>& now) {
+    const auto matters = [&](const TargetPlan& plan) {
+      return plan.takes_part && change.seq > plan.cursor &&
+             !(plan.settled && before > plan.cursor);
+    };
+    if (std::none_of(plans_.begin(), plans_.end(), matters)) return;
+    const std::optional<Place> old = PlaceOf(row_key, change.keys);
+    if (!old.has_value() || !matters(plans_[old->target])) return;
+    const TargetPlan& plan = plans_[old->target];
+    if (plan.settled && plan.early->contains(row_key)) return;
+    Delete(old->target, old->entry_key, now);
   }
 
   // What was put early is known by its row, in whichever target: it is either
-  // what the row has now, or goes.
-  void ForgetEarly(const ChangedRow& row, const std::optional<Place>& now) {
+  // what the row has now, or goes. Returns that of the target it is in now.
+  const EarlyEntry* ForgetEarly(const ChangedRow& row,
+                                const std::optional<Place>& now) {
+    const EarlyEntry* of_now = nullptr;
     for (size_t target = 0; target < plans_.size(); ++target) {
       TargetPlan& plan = plans_[target];
       if (!plan.takes_part || row.changes.back().seq <= plan.cursor) continue;
       const auto early = plan.early->find(row.row_key);
       if (early == plan.early->end()) continue;
-      Delete(target, early->second, now);
-      plan.early_after.emplace_back(row.row_key, std::string());
+      if (now.has_value() && now->target == target) of_now = &early->second;
+      Delete(target, early->second.key, now);
+      plan.early_after.push_back({row.row_key, EarlyEntry()});
     }
+    return of_now;
   }
 
   void Delete(size_t target, const std::string& entry_key,
@@ -128,15 +143,15 @@ size_t IndexTopology::TargetOf(uint64_t hash) const {
   return static_cast<size_t>(std::distance(targets.begin(), after)) - 1;
 }
 
-void Remember(TargetPlan& plan, EarlyEntries* early) {
-  for (auto& [row_key, entry_key] : plan.early_after) {
-    if (entry_key.empty()) {
+void Remember(EarlyAfter* after, EarlyEntries* early) {
+  for (auto& [row_key, entry] : *after) {
+    if (entry.key.empty()) {
       early->erase(row_key);
     } else {
-      (*early)[row_key] = std::move(entry_key);
+      (*early)[row_key] = std::move(entry);
     }
   }
-  plan.early_after.clear();
+  after->clear();
 }
 
 void PlanChanges(const IndexTopology& index, uint64_t hash_seed,
@@ -147,10 +162,17 @@ void PlanChanges(const IndexTopology& index, uint64_t hash_seed,
   }
 }
 
-bool PlanRow(const IndexTopology& index, uint64_t hash_seed,
-             const std::string& row_key, const RowNow& row,
-             absl::Span<TargetPlan> plans) {
-  return Planner(index, hash_seed, plans).PlanRead(row_key, row);
+std::optional<RowEntry> EntryOfRow(const IndexTopology& index,
+                                   uint64_t hash_seed,
+                                   absl::string_view row_key,
+                                   absl::string_view item, size_t item_size,
+                                   std::string* buffer) {
+  std::optional<Place> place = PlaceIn(index, hash_seed, row_key, item);
+  if (!place.has_value()) return std::nullopt;
+  const model::GlobalIndex::Entry entry =
+      index.schema->EntryOf(item, item_size, buffer);
+  return RowEntry{place->target, std::move(place->entry_key), entry.bytes,
+                  static_cast<uint32_t>(entry.size)};
 }
 
 }  // namespace pallet::gsi

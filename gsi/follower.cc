@@ -5,9 +5,11 @@
 #include <map>
 #include <utility>
 
+#include "base/check.h"
 #include "base/status_macros.h"
 #include "gsi/change_reader.h"
 #include "gsi/trim.h"
+#include "model/errors.h"
 
 namespace pallet::gsi {
 namespace {
@@ -17,6 +19,15 @@ using storage::ChangeSeq;
 constexpr absl::Duration kWhenIdle = absl::Seconds(1);
 constexpr absl::Duration kAfterError = absl::Milliseconds(20);
 constexpr absl::Duration kAfterErrorAtMost = absl::Seconds(1);
+constexpr absl::Duration kWhileInLine = absl::Milliseconds(5);
+// Changes that an index which is being filled may lack when a chunk is begun,
+// and how long it is waited for at first if it lacks more.
+constexpr uint64_t kSmallBacklog = 4096;
+constexpr absl::Duration kFirstRest = absl::Seconds(1);
+// Of a round that has grown: bytes of rows that are read, and of entries that
+// are sent before the next index is looked at.
+constexpr uint64_t kMostRoundBytes = uint64_t{8} << 20;
+constexpr uint64_t kBytesAtOnce = uint64_t{8} << 20;
 // A cursor that is so far behind what is known is kept without being idle.
 constexpr uint64_t kCursorSlack = 4096;
 
@@ -28,6 +39,22 @@ bool IsSettledChannel(const Channel& channel) {
   return CursorOfChannel(channel).value() >= channel.settled_at.load();
 }
 
+// Neighbours share pages on their way. No two have one key.
+void SortByKey(std::vector<Mutation>* mutations) {
+  std::sort(mutations->begin(), mutations->end(),
+            [](const Mutation& a, const Mutation& b) {
+              return a.row_key < b.row_key;
+            });
+}
+
+uint64_t BytesOf(const std::vector<Mutation>& mutations) {
+  uint64_t bytes = 0;
+  for (const Mutation& mutation : mutations) {
+    bytes += mutation.row_key.size() + mutation.bytes.size();
+  }
+  return bytes;
+}
+
 void Move(ChangeSeq seq, Channel* channel) {
   channel->cursor.store(seq.value(), std::memory_order_release);
 }
@@ -37,7 +64,8 @@ void Move(ChangeSeq seq, Channel* channel) {
 Follower::Follower(const Source& source, Options options)
     : source_(source),
       options_(std::move(options)),
-      backfill_(source, options_.observer) {}
+      backfill_(source, options_.chunk, options_.chunk_slots,
+                options_.observer) {}
 
 absl::Status Follower::SetTable(TopologyPtr table) {
   absl::MutexLock lock(&run_);
@@ -53,6 +81,10 @@ absl::Duration Follower::Run() {
     failures_ = 0;
     return *next;
   }
+  // A chunk waits for room in an inbox; whatever else it is, others may go first.
+  if (model::ReasonOf(next.status()) != model::Reason::kThrottling) {
+    backfill_.Drop();
+  }
   if (failures_++ == 0) {
     options_.logger->Warning(
         "gsi.step_failed",
@@ -67,7 +99,7 @@ absl::StatusOr<absl::Duration> Follower::Step() {
   ASSIGN_OR_RETURN(const storage::PartitionInfo info,
                    source_.store->Partition(source_.id));
   ASSIGN_OR_RETURN(absl::Duration next, FollowChanges(info.change_seq));
-  ASSIGN_OR_RETURN(const absl::Duration after_fill, Fill());
+  ASSIGN_OR_RETURN(const absl::Duration after_fill, Fill(info.change_seq));
   next = std::min(next, after_fill);
   NoteFilled(std::max(info.change_seq, backfill_.newest()));
   if (next <= absl::ZeroDuration()) return next;
@@ -136,7 +168,7 @@ std::vector<Channel*> Follower::ReadyChannels(ChangeSeq head,
   std::vector<Channel*> ready;
   absl::MutexLock lock(&state_);
   for (const ChannelPtr& channel : channels_) {
-    if (CursorOfChannel(*channel) >= head ||
+    if (CursorOfChannel(*channel) >= head || backfill_.Holds(channel->index) ||
         options_.switch_of(channel->index).paused) {
       continue;
     }
@@ -159,17 +191,21 @@ absl::StatusOr<absl::Duration> Follower::FollowChanges(ChangeSeq head) {
   const auto [last, first] =
       std::minmax_element(ready.begin(), ready.end(), by_cursor);
   const Channel& chosen = leaders_turn_ ? **first : **last;
+  uint64_t& growth = growth_[leaders_turn_ ? 1 : 0];
   leaders_turn_ = !leaders_turn_;
   const absl::Duration delay = options_.switch_of(chosen.index).delay;
   const ChangeSeq after = CursorOfChannel(chosen);
 
   ReadLimits limits;
-  limits.changes = options_.round_changes;
+  limits.changes = options_.round_changes * growth;
+  limits.bytes = std::min(limits.bytes * growth, kMostRoundBytes);
   if (delay > absl::ZeroDuration()) {
     limits.not_after = options_.clock->Now() - delay;
   }
   ASSIGN_OR_RETURN(const Changes changes, ReadChanges(source_, after, limits));
   Tell(options_.observer, Step::kChangesRead);
+  // Who is far behind reads much at once: a row that changed often is put once.
+  growth = changes.more ? std::min(2 * growth, options_.round_growth) : 1;
   std::vector<Channel*> taking;
   for (Channel* channel : ready) {
     const ChangeSeq cursor = CursorOfChannel(*channel);
@@ -179,7 +215,7 @@ absl::StatusOr<absl::Duration> Follower::FollowChanges(ChangeSeq head) {
     }
   }
   if (!taking.empty()) {
-    RETURN_IF_ERROR(RunRound(changes, taking));
+    RunRound(changes, taking);
     last_change_ = options_.clock->Monotonic();
     return absl::ZeroDuration();
   }
@@ -194,15 +230,14 @@ absl::StatusOr<absl::Duration> Follower::FollowChanges(ChangeSeq head) {
   return std::min(next, std::max(wait, absl::Milliseconds(1)));
 }
 
-absl::Status Follower::RunRound(const Changes& changes,
-                                const std::vector<Channel*>& channels) {
+void Follower::RunRound(const Changes& changes,
+                        const std::vector<Channel*>& channels) {
   std::map<storage::PartitionId, Channel*> taking;
   for (Channel* channel : channels) {
     taking[channel->target.id] = channel;
     NoteRead(changes.newest, channel);
   }
-  std::vector<Shipment> shipments;
-  std::vector<TargetPlan> shipped;  // of each shipment
+  Outgoing outgoing;
   for (const IndexTopology& index : table_->indexes) {
     std::vector<TargetPlan> plans(index.targets.size());
     bool takes_part = false;
@@ -212,6 +247,7 @@ absl::Status Follower::RunRound(const Changes& changes,
       takes_part = plans[i].takes_part = true;
       plans[i].cursor = CursorOfChannel(*at->second);
       plans[i].early = &at->second->early;
+      plans[i].settled = HasOneEntryOfEach(*at->second);
     }
     if (!takes_part) continue;
     PlanChanges(index, table_->hash_seed, changes, absl::MakeSpan(plans));
@@ -220,35 +256,43 @@ absl::Status Follower::RunRound(const Changes& changes,
       Channel* const channel = taking[index.targets[i].id];
       if (plans[i].mutations.empty()) {
         Move(changes.through, channel);  // nothing there matters to it
-        Remember(plans[i], &channel->early);
+        Remember(&plans[i].early_after, &channel->early);
         continue;
       }
+      SortByKey(&plans[i].mutations);
       Shipment shipment;
       shipment.channel = channel;
       shipment.batch = {channel->target.id, source_.id, channel->durable,
                         changes.through, std::move(plans[i].mutations)};
-      shipments.push_back(std::move(shipment));
-      shipped.push_back(std::move(plans[i]));
+      outgoing.bytes += BytesOf(shipment.batch.mutations);
+      outgoing.shipments.push_back(std::move(shipment));
+      outgoing.plans.push_back(std::move(plans[i]));
     }
+    if (outgoing.bytes >= kBytesAtOnce) Send(&outgoing);
   }
-  if (shipments.empty()) return absl::OkStatus();
+  Send(&outgoing);
+}
+
+void Follower::Send(Outgoing* outgoing) {
+  if (outgoing->shipments.empty()) return;
   Tell(options_.observer, Step::kBeforeSend);
-  SendAll(shipments, options_.observer);
+  SendAll(outgoing->shipments, options_.observer);
   Tell(options_.observer, Step::kSent);
-  for (size_t i = 0; i < shipments.size(); ++i) {
-    Conclude(shipments[i], &shipped[i]);
+  for (size_t i = 0; i < outgoing->shipments.size(); ++i) {
+    Conclude(outgoing->shipments[i], &outgoing->plans[i]);
   }
-  return absl::OkStatus();
+  *outgoing = Outgoing();
 }
 
 void Follower::Conclude(Shipment& shipment, TargetPlan* plan) {
   Channel* const channel = shipment.channel;
   const IndexBatchWrite::Outcome& outcome = shipment.outcome;
+  channel->in_doubt = !outcome.status.ok() && !absl::IsAborted(outcome.status);
   if (outcome.status.ok()) {
     channel->durable = outcome.cursor;
     Move(outcome.cursor, channel);
     channel->failures = 0;
-    Remember(*plan, &channel->early);
+    Remember(&plan->early_after, &channel->early);
     return;
   }
   if (absl::IsAborted(outcome.status)) {
@@ -256,6 +300,7 @@ void Follower::Conclude(Shipment& shipment, TargetPlan* plan) {
     // was put early.
     channel->durable = outcome.cursor;
     Move(outcome.cursor, channel);
+    channel->early.clear();
     const auto info = source_.store->Partition(source_.id);
     if (info.ok()) {
       channel->unknown_until = info->change_seq.value();
@@ -273,7 +318,7 @@ void Follower::Conclude(Shipment& shipment, TargetPlan* plan) {
 
 // --- Backfill ---
 
-absl::StatusOr<absl::Duration> Follower::Fill() {
+absl::StatusOr<absl::Duration> Follower::Fill(ChangeSeq head) {
   std::vector<Backfill::Job> jobs;
   {
     absl::MutexLock lock(&state_);
@@ -289,13 +334,53 @@ absl::StatusOr<absl::Duration> Follower::Fill() {
       }
     }
   }
-  if (jobs.empty()) return absl::InfiniteDuration();
+  if (jobs.empty()) {
+    backfill_.Drop();
+    rest_until_ = -absl::InfiniteDuration();
+    return absl::InfiniteDuration();
+  }
+  const bool had_chunk = backfill_.has_chunk();
+  if (!had_chunk) {
+    // What it puts for rows that have changes behind the cursor is remembered.
+    if (rest_until_ == -absl::InfiniteDuration()) {
+      rest_until_ = options_.clock->Monotonic() + kFirstRest;
+    }
+    const absl::Duration rest = RestBetweenChunks(head, jobs);
+    if (rest > absl::ZeroDuration()) return rest;
+  }
   NoteItemsRead(jobs);
-  ASSIGN_OR_RETURN(const bool more, backfill_.Step(table_->hash_seed, jobs));
+  ASSIGN_OR_RETURN(const Backfill::Next next,
+                   backfill_.Step(table_->hash_seed, jobs));
   NoteItemsRead(jobs);
+  const absl::Duration now = options_.clock->Monotonic();
+  if (!had_chunk) chunk_begun_ = now;
+  if (had_chunk && !backfill_.has_chunk()) {
+    rest_until_ = now + (now - chunk_begun_);
+  }
   absl::MutexLock lock(&state_);
   backfill_states_ = backfill_.states();
-  return more ? absl::ZeroDuration() : absl::InfiniteDuration();
+  switch (next) {
+    case Backfill::Next::kNothing:
+      return absl::InfiniteDuration();
+    case Backfill::Next::kMore:
+      return absl::ZeroDuration();
+    case Backfill::Next::kSlot:
+      return kWhileInLine;
+  }
+  CHECK(false) << static_cast<int>(next);
+}
+
+absl::Duration Follower::RestBetweenChunks(
+    ChangeSeq head, absl::Span<const Backfill::Job> jobs) const {
+  for (const Backfill::Job& job : jobs) {
+    for (const Channel* channel : job.channels) {
+      if (head.value() <= CursorOfChannel(*channel).value() + kSmallBacklog) {
+        continue;
+      }
+      return rest_until_ - options_.clock->Monotonic();
+    }
+  }
+  return absl::ZeroDuration();
 }
 
 void Follower::NoteItemsRead(absl::Span<const Backfill::Job> jobs) {
@@ -326,6 +411,15 @@ bool Follower::HasFilled(uint64_t index) const {
                               (CursorOfChannel(*channel) >= done->second &&
                                IsSettledChannel(*channel));
                      });
+}
+
+// By what its own row says: then no chunk that is still on its way is taken.
+bool Follower::HasOneEntryOfEach(const Channel& channel) const {
+  absl::MutexLock lock(&state_);
+  const auto done = done_at_.find(channel.index);
+  return done != done_at_.end() && channel.durable > done->second &&
+         channel.durable.value() >= channel.settled_at.load() &&
+         !channel.in_doubt;
 }
 
 bool Follower::IsSettled(storage::PartitionId target) const {
@@ -391,65 +485,6 @@ absl::StatusOr<bool> Follower::Trim(bool idle) {
   ASSIGN_OR_RETURN(trimmed_, TrimChanges(source_, through));
   Tell(options_.observer, Step::kTrimmed);
   return trimmed_ < through;
-}
-
-// --- Progress ---
-
-std::optional<ChangeSeq> Follower::CursorOf(storage::PartitionId target) const {
-  absl::MutexLock lock(&state_);
-  for (const ChannelPtr& channel : channels_) {
-    if (channel->target.id == target) return CursorOfChannel(*channel);
-  }
-  return std::nullopt;
-}
-
-absl::StatusOr<LineageProgress> Follower::ProgressOf(uint64_t index) const {
-  ASSIGN_OR_RETURN(const storage::PartitionInfo info,
-                   source_.store->Partition(source_.id));
-  LineageProgress progress;
-  progress.head = progress.cursor = info.change_seq.value();
-  {
-    absl::MutexLock lock(&state_);
-    for (const ChannelPtr& channel : channels_) {
-      if (channel->index != index) continue;
-      progress.cursor =
-          std::min(progress.cursor, CursorOfChannel(*channel).value());
-    }
-    const auto backfill = backfill_states_.find(index);
-    if (backfill != backfill_states_.end()) {
-      progress.backfill = backfill->second;
-    }
-    const auto rate = rates_.find(index);
-    if (rate != rates_.end()) {
-      progress.items_per_second =
-          rate->second.PerSecond(options_.clock->Monotonic());
-    }
-  }
-  if (progress.cursor == progress.head) return progress;
-  ASSIGN_OR_RETURN(const std::optional<absl::Time> oldest,
-                   TimeOfNextChange(source_, ChangeSeq(progress.cursor)));
-  if (!oldest.has_value()) {
-    progress.cursor = progress.head;  // what is left does not matter to indexes
-    return progress;
-  }
-  progress.time_behind =
-      std::max(absl::ZeroDuration(), options_.clock->Now() - *oldest);
-  return progress;
-}
-
-Follower::Backlog Follower::backlog() const {
-  Backlog backlog;
-  const auto info = source_.store->Partition(source_.id);
-  if (!info.ok()) return backlog;
-  absl::MutexLock lock(&state_);
-  for (const ChannelPtr& channel : channels_) {
-    const uint64_t cursor = CursorOfChannel(*channel).value();
-    const uint64_t head = info->change_seq.value();
-    if (cursor < head && head - cursor > backlog.changes) {
-      backlog = {head - cursor, channel->index};
-    }
-  }
-  return backlog;
 }
 
 }  // namespace pallet::gsi

@@ -5,12 +5,15 @@
 //
 // It works in steps, each by one thread: a round of changes for the channels
 // that are equally far (those that are ahead and those that are behind take
-// turns, so that a slow index holds up nobody), a chunk of backfill, cursors
-// that have moved without entries, and trimming.
+// turns, so that a slow index holds up nobody), a part of a chunk of backfill,
+// cursors that have moved without entries, and trimming. What a chunk is for
+// takes no changes meanwhile; in between it catches up, for as long as the chunk
+// took if need be.
 //
 // Thread-safe. Run waits for the disk.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -51,7 +54,11 @@ class Follower {
   struct Options {
     Clock* clock = nullptr;
     Logger* logger = nullptr;
+    // That are read at once; up to so many times as many while there are more.
     uint64_t round_changes = ReadLimits().changes;
+    uint64_t round_growth = 16;
+    ChunkLimits chunk = {};
+    ChunkSlots* chunk_slots = nullptr;  // borrowed
     // Called by any thread.
     std::function<IndexSwitch(uint64_t index)> switch_of;
     StepObserver observer = nullptr;
@@ -89,7 +96,6 @@ class Follower {
 
  private:
   using ChannelPtr = std::shared_ptr<Channel>;
-  struct Round;
 
   absl::StatusOr<absl::Duration> Step() ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_);
   absl::Status Begin() ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_);
@@ -101,16 +107,31 @@ class Follower {
   std::vector<Channel*> ReadyChannels(storage::ChangeSeq head,
                                       absl::Duration* next) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_);
-  absl::Status RunRound(const Changes& changes,
-                        const std::vector<Channel*>& channels)
+  void RunRound(const Changes& changes, const std::vector<Channel*>& channels)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_);
+  // What is sent at once, with the plan of each shipment.
+  struct Outgoing {
+    std::vector<Shipment> shipments = {};
+    std::vector<TargetPlan> plans = {};
+    uint64_t bytes = 0;
+  };
+  // Empties it.
+  void Send(Outgoing* outgoing) ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_);
   void Conclude(Shipment& shipment, TargetPlan* plan)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_);
 
-  absl::StatusOr<absl::Duration> Fill() ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_);
+  absl::StatusOr<absl::Duration> Fill(storage::ChangeSeq head)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_);
+  // Until another chunk may be begun: what is being filled has changes to follow.
+  absl::Duration RestBetweenChunks(storage::ChangeSeq head,
+                                   absl::Span<const Backfill::Job> jobs) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_);
   // How far they are, for their rate.
   void NoteItemsRead(absl::Span<const Backfill::Job> jobs)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_);
+  // Rule 3 of ADR 18.
+  bool HasOneEntryOfEach(const Channel& channel) const
+      ABSL_LOCKS_EXCLUDED(state_);
   void NoteFilled(storage::ChangeSeq head) ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_);
 
   absl::StatusOr<absl::Duration> TidyUp() ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_);
@@ -124,7 +145,11 @@ class Follower {
   TopologyPtr table_ ABSL_GUARDED_BY(run_);
   bool begun_ ABSL_GUARDED_BY(run_) = false;  // with this table_
   Backfill backfill_ ABSL_GUARDED_BY(run_);
+  absl::Duration chunk_begun_ ABSL_GUARDED_BY(run_) = {};
+  absl::Duration rest_until_ ABSL_GUARDED_BY(run_) = -absl::InfiniteDuration();
   bool leaders_turn_ ABSL_GUARDED_BY(run_) = true;
+  // By whose turn it is, how many times round_changes are read.
+  std::array<uint64_t, 2> growth_ ABSL_GUARDED_BY(run_) = {1, 1};
   absl::Duration last_change_ ABSL_GUARDED_BY(run_) = -absl::InfiniteDuration();
   storage::ChangeSeq trimmed_ ABSL_GUARDED_BY(run_);
   int failures_ ABSL_GUARDED_BY(run_) = 0;

@@ -11,7 +11,7 @@
 namespace pallet::gsi {
 
 Propagator::Propagator(PropagatorOptions options)
-    : options_(std::move(options)) {
+    : options_(std::move(options)), chunk_slots_(options_.threads) {
   for (uint32_t i = 0; i < options_.threads; ++i) {
     threads_.emplace_back("propagator", [this] { Work(); });
   }
@@ -46,10 +46,16 @@ absl::Status Propagator::SetTable(const TopologyPtr& table) {
         at = std::make_shared<Entry>();
         at->table = table->table;
         at->follower = std::make_shared<Follower>(
-            source, Follower::Options{
-                        options_.clock, options_.logger, options_.round_changes,
-                        [this](uint64_t index) { return SwitchOf(index); },
-                        options_.observer});
+            source,
+            Follower::Options{
+                .clock = options_.clock,
+                .logger = options_.logger,
+                .round_changes = options_.round_changes,
+                .round_growth = options_.round_growth,
+                .chunk = options_.chunk,
+                .chunk_slots = &chunk_slots_,
+                .switch_of = [this](uint64_t index) { return SwitchOf(index); },
+                .observer = options_.observer});
       }
       entries.push_back(at);
     }

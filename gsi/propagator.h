@@ -43,7 +43,11 @@ struct PropagatorOptions {
   Clock* clock = Clock::Real();
   Logger* logger = Logger::Real();
   uint32_t threads = 2;
-  uint64_t round_changes = ReadLimits().changes;  // that are read at once
+  // That are read at once; up to so many times as many by who is far behind.
+  uint64_t round_changes = ReadLimits().changes;
+  uint64_t round_growth = 16;
+  // Of backfills; one for each thread at a time, for all tables together.
+  ChunkLimits chunk = {};
   // Indexes of a table have all that it held: they may be read. Called on a
   // thread of the propagator, once for each index; may call SetTable.
   std::function<void(const TopologyPtr& table,
@@ -165,6 +169,7 @@ class Propagator final : public storage::ChangeListener {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const PropagatorOptions options_;
+  ChunkSlots chunk_slots_;  // outlives the followers
 
   mutable absl::Mutex switches_mutex_;  // taken last
   std::map<uint64_t, IndexSwitch> switches_ ABSL_GUARDED_BY(switches_mutex_);

@@ -79,6 +79,9 @@ byte phase;
 byte durable[TARGETS];  // cursors, as the targets are known to have them
 byte known[TARGETS];    // nothing between `durable` and here matters to them
 byte early[TARGETS * ROWS];  // key of the entry put early, by row
+byte early_seq[TARGETS * ROWS];  // and the state it shows
+bit doubt[TARGETS];          // it did not hear what became of its last changes
+byte late_head;  // chunks up to this head may still be on their way
 byte newest;                 // of the rows the backfill has read
 byte chunk_head;
 byte chunk_end;
@@ -100,7 +103,8 @@ byte faults = FAULTS;
 // What an action chooses; 0 behind it.
 byte target, which, new_key, through;
 // Used inside one d_step: no part of the state.
-hidden byte each, slot, at_seq, a_key, last, present, taken, possible, some;
+hidden byte each, slot, at_seq, a_key, last, present, taken, possible, some,
+    settled;
 
 // 2, 3 and 1 for one target. The last change up to the cursor, or a newer
 // state, is what it shows.
@@ -277,10 +281,20 @@ inline Apply(m, T) {
 inline Remember(T) {
   for (slot : 0 .. ROWS - 1) {
     if
-    :: sent[T].memory[slot] == FORGET -> early[T * ROWS + slot] = NO_KEY
+    :: sent[T].memory[slot] == FORGET ->
+       early[T * ROWS + slot] = NO_KEY;
+       early_seq[T * ROWS + slot] = 0
 #ifndef BREAK_FORGET_EARLY
     :: sent[T].memory[slot] > FORGET ->
-       early[T * ROWS + slot] = sent[T].memory[slot] - 1
+       early[T * ROWS + slot] = sent[T].memory[slot] - 1;
+       a_key = early[T * ROWS + slot];
+       if
+       :: sent[T].mutation[AT(slot, a_key)] >= PUT(0) ->
+          early_seq[T * ROWS + slot] =
+              sent[T].mutation[AT(slot, a_key)] - PUT(0)
+       :: else  // it is what was there
+       fi;
+       a_key = 0
 #endif
     :: else
     fi
@@ -295,7 +309,9 @@ inline Conclude(T, heard) {
   :: else
   fi;
   if
-  :: !heard -> chunk_failed = sent[T].chunk | chunk_failed
+  :: !heard ->
+     chunk_failed = sent[T].chunk | chunk_failed;
+     doubt[T] = !sent[T].chunk | doubt[T]
   :: heard && sent[T].chunk ->
      // A chunk is remembered when all its targets have taken it.
      if
@@ -305,11 +321,16 @@ inline Conclude(T, heard) {
   :: heard && !sent[T].chunk && taken ->
      durable[T] = sent[T].seq;
      known[T] = sent[T].seq;
+     doubt[T] = 0;
      Remember(T)
   :: heard && !sent[T].chunk && !taken ->
      durable[T] = cursor[T];
      known[T] = cursor[T];
-     for (slot : 0 .. ROWS - 1) { early[T * ROWS + slot] = NO_KEY }
+     doubt[T] = 0;
+     for (slot : 0 .. ROWS - 1) {
+       early[T * ROWS + slot] = NO_KEY;
+       early_seq[T * ROWS + slot] = 0
+     }
      LoseMemory()
   fi;
   if
@@ -354,16 +375,32 @@ inline PlanChanges(T, N) {
   fi;
 #endif
   printf("changes (%d, %d] for target %d\n", known[T], N, T);
+  // Where a row has one entry at most, that is the early one, or else that of the
+  // first change: nothing else is deleted.
+  // And what is there already is not put again.
+#ifdef BREAK_LATE_COPY
+#define NO_CHUNK_MAY_COME 1
+#else
+#define NO_CHUNK_MAY_COME (durable[T] > late_head)
+#endif
+#ifdef BREAK_ONE_DELETE
+  settled = 1;
+#else
+  settled = next_row == ROWS && durable[T] >= lost_at &&
+            durable[T] >= settled_at && durable[T] >= newest &&
+            NO_CHUNK_MAY_COME && !doubt[T];
+#endif
   for (each : 0 .. ROWS - 1) {
     last = 0;
     for (at_seq : known[T] + 1 .. N) {
       assert(at_seq <= attached_at || at_seq > trimmed);  // rule 4: it is there
       if
       :: change_row[at_seq] == each && recorded[at_seq] ->
+         present = last > 0 || early[T * ROWS + each] != NO_KEY;
          last = at_seq;
          if
          :: LIES_IN(change_old[at_seq], T) &&
-            change_old[at_seq] != KEY_NOW(each) ->
+            change_old[at_seq] != KEY_NOW(each) && !(settled && present) ->
             some = 1;
 #ifndef BREAK_KEEP_OLD
             sent[T].mutation[AT(each, change_old[at_seq])] = DELETE
@@ -386,8 +423,13 @@ inline PlanChanges(T, N) {
     fi;
     if
     :: last > 0 && LIES_IN(KEY_NOW(each), T) ->
-       sent[T].mutation[AT(each, KEY_NOW(each))] = PUT(SEQ_NOW(each));
-       some = 1;
+       if
+       :: settled && early[T * ROWS + each] == KEY_NOW(each) &&
+          early_seq[T * ROWS + each] == SEQ_NOW(each)  // it has it already
+       :: else ->
+          sent[T].mutation[AT(each, KEY_NOW(each))] = PUT(SEQ_NOW(each));
+          some = 1
+       fi;
        if
        :: SEQ_NOW(each) > N -> sent[T].memory[each] = REMEMBER(KEY_NOW(each))
        :: else
@@ -407,7 +449,7 @@ inline PlanChanges(T, N) {
      Clear(sent[T]);
      phase = IDLE
   fi;
-  each = 0; at_seq = 0; last = 0; some = 0
+  each = 0; at_seq = 0; last = 0; some = 0; present = 0; settled = 0
 }
 
 inline PlanChunk() {
@@ -463,11 +505,16 @@ inline Restart() {
   for (target : 0 .. TARGETS - 1) {
     Clear(sent[target]);
     durable[target] = cursor[target];
-    known[target] = cursor[target]
+    known[target] = cursor[target];
+    doubt[target] = 0
   }
-  for (each : 0 .. TARGETS * ROWS - 1) { early[each] = NO_KEY }
+  for (each : 0 .. TARGETS * ROWS - 1) {
+    early[each] = NO_KEY;
+    early_seq[each] = 0
+  }
   for (each : 0 .. ROWS - 1) { seen_key[each] = 0; seen_seq[each] = 0 }
   newest = 0;
+  late_head = head;
   chunk_head = 0;
   chunk_end = 0;
   chunk_failed = 0;
@@ -579,6 +626,7 @@ active proctype World() {
          PlanChunk();
 #else
          chunk_head = head;
+         late_head = head;
 #endif
          phase = READ_HEAD
        }

@@ -76,6 +76,11 @@ class Killer {
   IndexedTable table(
       argv[1], indexes,
       {.round_changes = static_cast<uint64_t>(random.OneIn(2) ? 3 : 1000),
+       // Half of the time several chunks, each of several reads and waves.
+       .chunk = random.OneIn(2) ? gsi::ChunkLimits{.read_rows = 70,
+                                                   .bytes = 40000,
+                                                   .wave_entries = 100}
+                                : gsi::ChunkLimits(),
        .observer = [&killer](gsi::Step at) { killer.Tell(at); }});
   std::vector<Thread> writers;
   for (int i = 0; i < kThreads; ++i) {

@@ -20,6 +20,10 @@
 namespace pallet::testing {
 namespace {
 
+// Several reads for a chunk, several waves for its entries.
+constexpr gsi::ChunkLimits kSmallChunks = {
+    .read_rows = 10, .bytes = 5000, .wave_entries = 12, .wave_bytes = 1000};
+
 void ExpectEqual(IndexedTable& table) {
   table.AwaitAll();
   const gsi::IndexCheck check = table.Check();
@@ -37,7 +41,9 @@ TEST(IndexPropagationTest, IndexesAreTheirTableWheneverItIsQuiet) {
     TemporaryDirectory directory;
     IndexedTable table(
         directory.path(), {},
-        {.round_changes = static_cast<uint64_t>(random.OneIn(2) ? 3 : 1000)});
+        {.round_changes = static_cast<uint64_t>(random.OneIn(2) ? 3 : 1000),
+         .round_growth = static_cast<uint64_t>(random.OneIn(2) ? 1 : 16),
+         .chunk = random.OneIn(2) ? kSmallChunks : gsi::ChunkLimits()});
     const int keys = static_cast<int>(random.Between(3, 300));
     uint64_t next_index = 1;
     std::vector<uint64_t> indexes;
@@ -69,7 +75,8 @@ TEST(IndexPropagationTest, IndexesAreTheirTableWheneverItIsQuiet) {
 TEST(IndexPropagationTest, NoItemIsTwiceInAPartitionThatIsRead) {
   Random random(TestSeed());
   TemporaryDirectory directory;
-  IndexedTable table(directory.path(), {}, {.round_changes = 3});
+  IndexedTable table(directory.path(), {},
+                     {.round_changes = 3, .round_growth = 1});
   table.AddIndex(1);
   table.AddIndex(2);
   table.AwaitActive(1);
@@ -99,7 +106,7 @@ TEST(IndexPropagationTest, NoItemIsTwiceInAPartitionThatIsRead) {
 TEST(IndexPropagationTest, ABackfillBesideWritesMissesNothing) {
   Random random(TestSeed());
   TemporaryDirectory directory;
-  IndexedTable table(directory.path());
+  IndexedTable table(directory.path(), {}, {.chunk = kSmallChunks});
   for (int i = 0; i < 3000; ++i) {
     TestItem item = RandomItem(random, 1);
     item.pk = absl::StrCat("item-", i);

@@ -91,6 +91,8 @@ void IndexedTable::Open() {
   for (const uint64_t id : KnownIds()) MakePartitions(id);
   gsi::PropagatorOptions options;
   options.round_changes = options_.round_changes;
+  options.round_growth = options_.round_growth;
+  options.chunk = options_.chunk;
   options.observer = options_.observer;
   options.on_filled = [this](const gsi::TopologyPtr&,
                              const std::vector<uint64_t>& indexes) {

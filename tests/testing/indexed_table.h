@@ -39,6 +39,9 @@ struct TestItem {
 struct IndexedTableOptions {
   // A propagator that reads so few changes at once is often behind its rows.
   uint64_t round_changes = 1000;
+  uint64_t round_growth = 16;
+  // Small ones make many waves and many chunks of few rows.
+  gsi::ChunkLimits chunk = {};
   gsi::StepObserver observer = nullptr;
   // Of each store; they outlive the table.
   std::array<FileSystem*, 2> file_systems = {FileSystem::Real(),

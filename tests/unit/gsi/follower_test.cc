@@ -23,8 +23,9 @@ class FollowerTest : public ::testing::Test {
     table_.propagator().SetSwitch(1, {true, {}});
   }
 
-  // Reads one change at a time; what it remembers is new.
-  std::unique_ptr<Follower> Start() {
+  // Reads one change at a time, or more when it is far behind; what it remembers
+  // is new.
+  std::unique_ptr<Follower> Start(uint64_t round_growth = 1) {
     const TopologyPtr topology = table_.topology();
     const storage::PartitionId lineage = table_.SourceOf("x");
     const Source& source = topology->sources[0].id == lineage
@@ -34,6 +35,8 @@ class FollowerTest : public ::testing::Test {
     options.clock = Clock::Real();
     options.logger = Logger::Real();
     options.round_changes = 1;
+    options.round_growth = round_growth;
+    options.chunk_slots = &slots_;
     options.switch_of = [](uint64_t) { return IndexSwitch(); };
     auto follower = std::make_unique<Follower>(source, options);
     const absl::Status set = follower->SetTable(topology);
@@ -56,6 +59,7 @@ class FollowerTest : public ::testing::Test {
     return storage::PartitionId(0);
   }
 
+  ChunkSlots slots_{1};
   testing::TemporaryDirectory directory_;
   testing::IndexedTable table_;
 };
@@ -116,6 +120,24 @@ TEST_F(FollowerTest, AfterAStartItIsSettledWhenNothingEarlyCanBeLeft) {
   }
   EXPECT_EQ(table_.CountDoubles(1), 0u);
   EXPECT_TRUE(follower->IsSettled(target));
+}
+
+TEST_F(FollowerTest, WhoIsFarBehindReadsMoreAtOnce) {
+  for (const uint64_t growth : {1, 16}) {
+    const auto follower = Start(growth);
+    // The item is ahead of the changes all the time, and comes back to keys.
+    for (int i = 0; i < 60; ++i) Put(absl::StrCat("a", i % 7));
+    int rounds = 0;
+    while (follower->Run() <= absl::ZeroDuration()) ++rounds;
+    if (growth == 1) {
+      EXPECT_GE(rounds, 60);
+    } else {
+      EXPECT_LT(rounds, 20);
+    }
+    const IndexCheck check = table_.Check();
+    EXPECT_EQ(check.differences, 0u);
+    EXPECT_EQ(check.entries, 1u);
+  }
 }
 
 }  // namespace

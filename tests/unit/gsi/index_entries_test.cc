@@ -53,9 +53,11 @@ class IndexEntriesTest : public ::testing::Test {
   }
 
   // "-pk/g" for a delete, "+pk/g" for a put, of the items and keys here.
-  std::string Plan(const Changes& changes, uint64_t cursor) {
+  std::string Plan(const Changes& changes, uint64_t cursor,
+                   bool settled = false) {
     TargetPlan plan;
     plan.takes_part = true;
+    plan.settled = settled;
     plan.cursor = ChangeSeq(cursor);
     plan.early = &early_;
     std::vector<TargetPlan> plans;
@@ -71,7 +73,7 @@ class IndexEntriesTest : public ::testing::Test {
         }
       }
     }
-    Remember(plans[0], &early_);
+    Remember(&plans[0].early_after, &early_);
     return text;
   }
 
@@ -147,6 +149,57 @@ TEST_F(IndexEntriesTest, WhatIsNoLongerAheadIsForgotten) {
             ChangeSeq(2)},
            1),
       "-a/x +a/y ");
+  EXPECT_TRUE(early_.empty());
+}
+
+// A target that has one entry of each item has that of the cursor: what lay
+// between the changes was never there.
+TEST_F(IndexEntriesTest, ASettledTargetLosesTheEntryOfTheCursorAlone) {
+  const Changes changes = {{{RowKey("a"),
+                             {{ChangeSeq(2), Keys("x")},
+                              {ChangeSeq(3), Keys("y")},
+                              {ChangeSeq(4), Keys("x")},
+                              {ChangeSeq(5), Keys("y")}},
+                             Now(5, "a", "z")}},
+                           ChangeSeq(5)};
+  EXPECT_EQ(Plan(changes, 1, /*settled=*/true), "-a/x +a/z ");
+  EXPECT_EQ(Plan(changes, 2, /*settled=*/true), "-a/y +a/z ");
+  EXPECT_EQ(Plan(changes, 1, /*settled=*/false), "-a/x -a/y +a/z ");
+}
+
+TEST_F(IndexEntriesTest, WhatASettledTargetHasIsNotPutAgain) {
+  // At the third change the row is as the ninth left it.
+  EXPECT_EQ(Plan({{{RowKey("a"),
+                    {{ChangeSeq(2), Keys("x")}, {ChangeSeq(3), Keys("y")}},
+                    Now(9, "a", "z")}},
+                  ChangeSeq(3)},
+                 1, /*settled=*/true),
+            "-a/x +a/z ");
+  const Changes same = {
+      {{RowKey("a"),
+        {{ChangeSeq(4), Keys("x")}, {ChangeSeq(6), Keys("y")}},
+        Now(9, "a", "z")}},
+      ChangeSeq(6)};
+  EXPECT_EQ(Plan(same, 3, /*settled=*/true), "");
+  EXPECT_EQ(Plan(same, 3, /*settled=*/false), "-a/x -a/y +a/z ");
+  // A newer state under the same key.
+  EXPECT_EQ(
+      Plan({{{RowKey("a"), {{ChangeSeq(7), Keys("x")}}, Now(10, "a", "z")}},
+            ChangeSeq(7)},
+           6, /*settled=*/true),
+      "+a/z ");
+  // And one under another.
+  EXPECT_EQ(
+      Plan({{{RowKey("a"), {{ChangeSeq(8), Keys("x")}}, Now(12, "a", "y")}},
+            ChangeSeq(8)},
+           7, /*settled=*/true),
+      "-a/z +a/y ");
+  // At the end nothing is remembered, and nothing is to be done.
+  EXPECT_EQ(
+      Plan({{{RowKey("a"), {{ChangeSeq(12), Keys("z")}}, Now(12, "a", "y")}},
+            ChangeSeq(12)},
+           8, /*settled=*/true),
+      "");
   EXPECT_TRUE(early_.empty());
 }
 
