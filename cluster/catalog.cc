@@ -237,11 +237,17 @@ absl::Status Catalog::Put(lmdb::WriteTransaction& transaction, const Part& part,
   return PutRow(transaction, part, key, EncodeRecord(key, record));
 }
 
-absl::Status Catalog::Apply(uint64_t version,
-                            const std::vector<CatalogRow>& rows) {
+absl::StatusOr<bool> Catalog::Apply(uint64_t version,
+                                    const std::vector<CatalogRow>& rows) {
+  // Waits for a change of this node's own, which may be that one.
   ASSIGN_OR_RETURN(lmdb::WriteTransaction transaction,
                    environment_->BeginWrite());
-  CHECK_EQ(version, version_.load() + 1);
+  if (version <= version_.load()) return false;
+  if (version != version_.load() + 1) {
+    return DataLoss(absl::StrCat("change ", version,
+                                 " of the catalog follows change ",
+                                 version_.load()));
+  }
   const Part* const parts[] = {&catalog_, &tables_, &partitions_, &gone_};
   for (const CatalogRow& row : rows) {
     if (row.database >= std::size(parts)) {
@@ -264,7 +270,7 @@ absl::Status Catalog::Apply(uint64_t version,
   hash_seed_ = record.hash_seed();
   RETURN_IF_ERROR(transaction.Commit());
   version_ = version;
-  return absl::OkStatus();
+  return true;
 }
 
 absl::StatusOr<std::vector<CatalogRow>> Catalog::Dump() const {

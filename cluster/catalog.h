@@ -100,8 +100,10 @@ class Catalog {
   void ShareThrough(CatalogDoor* door) { door_ = door; }
   // How many changes were shared.
   uint64_t version() const { return version_.load(); }
-  // What another node has committed. REQUIRES: version is the next one.
-  absl::Status Apply(uint64_t version, const std::vector<CatalogRow>& rows);
+  // What another node has committed. False if it is known already; kDataLoss if
+  // there is one missing before it.
+  absl::StatusOr<bool> Apply(uint64_t version,
+                             const std::vector<CatalogRow>& rows);
   // All rows.
   absl::StatusOr<std::vector<CatalogRow>> Dump() const;
   // NodeRecord.incarnation, or the cluster's.

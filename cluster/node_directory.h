@@ -37,7 +37,9 @@ inline constexpr uint32_t kGlobalIndexDiskFormat = 3;
 inline constexpr uint32_t kStreamDiskFormat = 4;
 // And of when items expire.
 inline constexpr uint32_t kTimeToLiveDiskFormat = 5;
-inline constexpr uint32_t kNewestDiskFormat = 5;
+// And of replicas: it belongs to a cluster, and one node alone cannot use it.
+inline constexpr uint32_t kReplicaDiskFormat = 6;
+inline constexpr uint32_t kNewestDiskFormat = 6;
 inline constexpr uint32_t kMaxStores = 1024;
 
 struct NodeDirectoryOptions {
@@ -66,6 +68,8 @@ class NodeDirectory {
   uint32_t store_count() const { return store_count_; }
 
   bool founded() const { return founded_; }
+  // Its partitions are replicas of a cluster.
+  bool replicated() const { return disk_format_ >= kReplicaDiskFormat; }
   // Durable on return. REQUIRES: catalog and stores have been made.
   absl::Status MarkFounded();
 

@@ -67,6 +67,11 @@ absl::Status PartitionHost::OpenDirectory() {
                                         .store_count = options_.store_count,
                                         .file_system = options_.file_system,
                                         .clock = options_.clock}));
+  if (directory_->replicated()) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        options_.data_directory,
+        " belongs to a cluster: start it with the cluster's settings"));
+  }
   ASSIGN_OR_RETURN(catalog_,
                    Catalog::Open({.directory = directory_->catalog_directory(),
                                   .incarnation = directory_->incarnation(),

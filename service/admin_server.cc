@@ -67,6 +67,12 @@ Response Answer(const AdminOptions& options, const Request& request) {
                  "text/plain; version=0.0.4; charset=utf-8");
     return response;
   }
+  if (path == "/cluster" && options.cluster != nullptr) {
+    Response response =
+        TextResponse(request, http::status::ok, options.cluster());
+    response.set(http::field::content_type, "application/json");
+    return response;
+  }
   if (path == "/") {
     return TextResponse(
         request, http::status::ok,

@@ -5,6 +5,7 @@
 //   GET /metrics   Prometheus text
 //   GET /health    200 while the process can do its work, else 503 and why
 //   GET /ready     200 while it takes requests, else 503 and why
+//   GET /cluster   how the cluster looks from here, as JSON
 //
 // One thread; at most `max_connections` (more are closed at once), small
 // requests only, and a time limit on each, so that nothing a scraper does can
@@ -32,6 +33,7 @@ struct AdminOptions {
   std::function<std::string()> metrics;
   std::function<absl::Status()> health;
   std::function<absl::Status()> ready;
+  std::function<std::string()> cluster = {};  // JSON; null: no such page
 };
 
 class AdminServer {

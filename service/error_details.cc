@@ -173,6 +173,35 @@ std::string EncodeError(const absl::Status& status) {
       .SerializeAsString();
 }
 
+absl::Status DecodeError(absl::string_view bytes) {
+  google::rpc::Status encoded;
+  if (!encoded.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())) ||
+      encoded.code() == 0) {
+    return model::MakeError(Reason::kInternal,
+                            "an error of another node is "
+                            "malformed");
+  }
+  Reason reason = Reason::kInternal;
+  google::rpc::ErrorInfo info;
+  const std::string info_url = TypeUrl(info);
+  for (const auto& any : encoded.details()) {
+    if (any.type_url() != info_url || !info.ParseFromString(any.value())) {
+      continue;
+    }
+    for (const model::ReasonInfo& known : model::AllReasons()) {
+      if (known.name == info.reason()) reason = known.reason;
+    }
+  }
+  absl::Status status =
+      model::WithCode(model::MakeError(reason, encoded.message()),
+                      static_cast<absl::StatusCode>(encoded.code()));
+  for (const auto& any : encoded.details()) {
+    if (any.type_url() == info_url) continue;
+    status.SetPayload(any.type_url(), absl::Cord(any.value()));
+  }
+  return status;
+}
+
 std::string EncodeErrorForTrailers(const absl::Status& status) {
   const absl::string_view message = TrailerMessage(status.message());
   std::string encoded;

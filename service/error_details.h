@@ -37,6 +37,10 @@ inline constexpr size_t kMaxTrailerMessage = 1024;
 // The encoded google.rpc.Status. REQUIRES: !status.ok().
 std::string EncodeError(const absl::Status& status);
 
+// What EncodeError was given, with all its details; kInternal if these bytes are
+// no error of ours.
+absl::Status DecodeError(absl::string_view bytes);
+
 // The same, small enough for the trailers of a call.
 std::string EncodeErrorForTrailers(const absl::Status& status);
 

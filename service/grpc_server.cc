@@ -26,6 +26,7 @@
 #include "service/front_end.h"
 #include "service/page_stream.h"
 #include "service/pipeline_stream.h"
+#include "service/public_services.h"
 #include "service/raw_service.h"
 #include "service/reflection.h"
 #include "service/unary_call.h"
@@ -35,22 +36,6 @@ namespace {
 
 using google::protobuf::MethodDescriptor;
 using google::protobuf::ServiceDescriptor;
-
-// The services of the contract. A message of each file is named so that the
-// linker keeps its descriptors.
-std::vector<const ServiceDescriptor*> PublicServices() {
-  std::vector<const ServiceDescriptor*> services;
-  for (const auto* descriptor :
-       {v1::PipelineOperation::descriptor(),
-        v1::CreateTableRequest::descriptor(), v1::WatchRequest::descriptor(),
-        v1::GetTopologyRequest::descriptor()}) {
-    const auto* file = descriptor->file();
-    for (int i = 0; i < file->service_count(); ++i) {
-      services.push_back(file->service(i));
-    }
-  }
-  return services;
-}
 
 // The requests a PipelineOperation can carry, by field number.
 std::vector<ServedOperation> PipelineMembers(const FrontEnd& front_end) {

@@ -3,10 +3,16 @@
 // palletd: reads its settings, opens a node, waits for a signal, closes it.
 // SIGTERM and SIGINT let running calls finish; a second one ends it at once,
 // which costs nothing but the time to replay the log at the next start.
+#include <unistd.h>
+
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
+#include <filesystem>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -16,6 +22,9 @@
 #include "service/grpc_log.h"
 #include "service/node.h"
 #include "service/version.h"
+#ifdef PALLET_CLUSTER
+#include "service/cluster/cluster_node.h"
+#endif
 
 namespace {
 
@@ -41,7 +50,8 @@ int WaitForSignal() {
   return received;
 }
 
-void Announce(const Node& node, const ServerConfig& config) {
+template <typename AnyNode>
+void Announce(const AnyNode& node, const ServerConfig& config) {
   std::printf("palletd %s\n  gRPC   %s\n", pallet::service::kVersion,
               node.grpc_address().c_str());
   if (!node.json_address().empty()) {
@@ -57,26 +67,10 @@ void Announce(const Node& node, const ServerConfig& config) {
   std::fflush(stdout);
 }
 
-int Serve(const ServerConfig& config) {
-  // Before the first thread, so that all inherit it.
-  const sigset_t signals = StopSignals();
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  std::signal(SIGPIPE, SIG_IGN);
-
-  // Debian's abseil checks the order of locks at each lock, gRPC's and ours,
-  // for three times the price of the lock; tests keep the check.
-  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
-
-  // Never deleted: gRPC's threads may log until the end of the process.
-  Logger* const logger = Logger::OnStandardError(config.log.format).release();
-  pallet::service::SendGrpcLogTo(logger);
-  pallet::LogLevel level = pallet::LogLevel::kInfo;
-  if (ParseLogLevel(config.log.level, &level).ok()) logger->set_level(level);
-
-  pallet::service::NodeOptions options;
-  options.config = config;
-  options.logger = logger;
-  auto node = Node::Open(std::move(options));
+// Opens, waits for a signal, closes. `open` gives a node, or says why not.
+template <typename Open>
+int Run(const ServerConfig& config, Logger* logger, Open open) {
+  auto node = open();
   if (!node.ok()) {
     logger->Error("node.failed", {{"status", node.status()}});
     std::fprintf(stderr, "palletd: %s\n",
@@ -92,6 +86,74 @@ int Serve(const ServerConfig& config) {
   return 0;
 }
 
+int ServeAlone(const ServerConfig& config, Logger* logger) {
+  return Run(config, logger, [&] {
+    pallet::service::NodeOptions options;
+    options.config = config;
+    options.logger = logger;
+    return Node::Open(std::move(options));
+  });
+}
+
+#ifdef PALLET_CLUSTER
+// A signal ends the waiting for the cluster; there is nothing to close yet.
+int ServeInCluster(const ServerConfig& config, Logger* logger) {
+  return Run(config, logger, [&] {
+    const sigset_t signals = StopSignals();
+    pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+    pallet::service::ClusterNodeOptions options;
+    options.config = config;
+    options.logger = logger;
+    auto node = pallet::service::ClusterNode::Open(std::move(options));
+    pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+    return node;
+  });
+}
+#else
+// Replication, and Go with it, is in a program of its own beside this one.
+int ServeInCluster(char** argv) {
+  std::error_code error;
+  const std::filesystem::path self =
+      std::filesystem::read_symlink("/proc/self/exe", error);
+  const std::string other = (self.parent_path() / "palletd-cluster").string();
+  if (!error) execv(other.c_str(), argv);
+  std::fprintf(stderr,
+               "palletd: cannot run %s, which serves clusters: %s. It is built "
+               "where Go and etcd's Raft library are found.\n",
+               other.c_str(), std::strerror(errno));
+  return 1;
+}
+#endif
+
+Logger* Prepare(const ServerConfig& config) {
+  // Before the first thread, so that all inherit it.
+  const sigset_t signals = StopSignals();
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+
+  // Debian's abseil checks the order of locks at each lock, gRPC's and ours,
+  // for three times the price of the lock; tests keep the check.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
+
+  // Never deleted: gRPC's threads may log until the end of the process.
+  Logger* const logger = Logger::OnStandardError(config.log.format).release();
+  pallet::service::SendGrpcLogTo(logger);
+  pallet::LogLevel level = pallet::LogLevel::kInfo;
+  if (ParseLogLevel(config.log.level, &level).ok()) logger->set_level(level);
+  return logger;
+}
+
+int Serve(const ServerConfig& config, char** argv) {
+#ifdef PALLET_CLUSTER
+  Logger* const logger = Prepare(config);
+  if (config.cluster.name.empty()) return ServeAlone(config, logger);
+  return ServeInCluster(config, logger);
+#else
+  if (!config.cluster.name.empty()) return ServeInCluster(argv);
+  return ServeAlone(config, Prepare(config));
+#endif
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -101,7 +163,7 @@ int main(int argc, char** argv) {
       keys == nullptr ? "" : keys);
   switch (line.action) {
     case CommandLine::Action::kServe:
-      return Serve(line.config);
+      return Serve(line.config, argv);
     case CommandLine::Action::kPrint:
       std::fputs(line.text.c_str(), stdout);
       return 0;

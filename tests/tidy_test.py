@@ -28,7 +28,7 @@ PROTOS = {
     "base": (),
     "model": ("pallet/v1/value",),
     "storage": ("pallet/storage/",),
-    "cluster": ("pallet/storage/", "pallet/internal/"),
+    "cluster": ("pallet/storage/", "pallet/internal/", "etcd/"),
     "gsi": ("pallet/storage/", "pallet/internal/"),
     "service": ("pallet/", "google/", "grpc/"),
     "client": ("pallet/", "google/"),

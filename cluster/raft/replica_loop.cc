@@ -44,7 +44,7 @@ ReplicaLoop::ReplicaLoop(Clock* clock, RaftLog* log, ReplicaState* state,
       options_(options) {}
 
 void ReplicaLoop::Create(storage::PartitionId partition,
-                         const ReplicaStart& start) {
+                         const ReplicaStart& start, bool fresh) {
   const auto [it, made] = replicas_.try_emplace(partition);
   CHECK(made) << "partition " << partition;
   Replica& replica = it->second;
@@ -53,7 +53,7 @@ void ReplicaLoop::Create(storage::PartitionId partition,
   replica.applied = start.applied;
   replica.members = start.members;
   replica.removed = IsRemoved(start.members, start.replica);
-  const bool silent = options_.silence > absl::ZeroDuration();
+  const bool silent = !fresh && options_.silence > absl::ZeroDuration();
   if (silent) replica.silent_until = clock_->Monotonic() + options_.silence;
   engine_.Create(partition, start, options_.timing, silent);
 }
@@ -193,6 +193,12 @@ absl::Status ReplicaLoop::TransferLeadership(storage::PartitionId partition,
   replica.lease_until = absl::ZeroDuration();
   engine_.Transfer(partition, to);
   return absl::OkStatus();
+}
+
+void ReplicaLoop::Campaign(storage::PartitionId partition) {
+  const Replica& replica = At(partition);
+  if (replica.failed || replica.removed || Leads(replica)) return;
+  engine_.Campaign(partition);
 }
 
 void ReplicaLoop::Compact(storage::PartitionId partition, uint64_t index) {

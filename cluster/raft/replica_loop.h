@@ -88,8 +88,10 @@ class ReplicaLoop {
   ReplicaLoop(Clock* clock, RaftLog* log, ReplicaState* state,
               ReplicaTransport* transport, const ReplicaLoopOptions& options);
 
-  // REQUIRES: the node has no replica of the partition.
-  void Create(storage::PartitionId partition, const ReplicaStart& start);
+  // `fresh`: this replica was never here before, and so has promised nobody
+  // anything. REQUIRES: the node has no replica of the partition.
+  void Create(storage::PartitionId partition, const ReplicaStart& start,
+              bool fresh = false);
   void Drop(storage::PartitionId partition);
   bool Has(storage::PartitionId partition) const {
     return replicas_.contains(partition);
@@ -127,6 +129,8 @@ class ReplicaLoop {
   absl::Status ChangeMembers(storage::PartitionId partition,
                              const std::vector<MemberChange>& changes);
   absl::Status TransferLeadership(storage::PartitionId partition, ReplicaId to);
+  // Stands for election now, if a majority thinks that nobody leads.
+  void Campaign(storage::PartitionId partition);
   // The state up to this index is durable elsewhere than in the log. Keeps what
   // snapshots on their way need.
   void Compact(storage::PartitionId partition, uint64_t index);

@@ -26,7 +26,7 @@ LoopThread::LoopThread(Parts parts, const ReplicaLoopOptions& options,
       loop_(parts_.clock, this, this, parts_.transport, options) {}
 
 void LoopThread::Adopt(const RecoveredReplica& replica) {
-  Begin(replica.state.info.id, replica.Start());
+  Begin(replica.state.info.id, replica.Start(), false);
 }
 
 void LoopThread::Start() {
@@ -198,8 +198,9 @@ void LoopThread::GiveUp(Hosted* hosted) {
   for (auto& [read, done] : reads) done(false);
 }
 
-void LoopThread::Begin(PartitionId partition, const ReplicaStart& start) {
-  loop_.Create(partition, start);
+void LoopThread::Begin(PartitionId partition, const ReplicaStart& start,
+                       bool fresh) {
+  loop_.Create(partition, start, fresh);
   Hosted& hosted = hosted_[partition];
   hosted.view = std::make_shared<ReplicaView>(partition, start.replica);
   hosted.status = loop_.Status(partition);
@@ -210,7 +211,7 @@ void LoopThread::Begin(PartitionId partition, const ReplicaStart& start) {
 
 void LoopThread::Create(PartitionId partition, const ReplicaStart& start) {
   Run([&] {
-    if (!frozen_) Begin(partition, start);
+    if (!frozen_) Begin(partition, start, true);
   });
 }
 
@@ -253,6 +254,14 @@ absl::Status LoopThread::TransferLeadership(PartitionId partition,
     touched_.insert(partition);
   });
   return status;
+}
+
+void LoopThread::Campaign(PartitionId partition) {
+  Post([this, partition] {
+    if (frozen_ || !loop_.Has(partition)) return;
+    loop_.Campaign(partition);
+    touched_.insert(partition);
+  });
 }
 
 bool LoopThread::WaitForRound(PartitionId partition, absl::Duration patience) {

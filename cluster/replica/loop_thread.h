@@ -78,6 +78,7 @@ class LoopThread final : private RaftLog, private ReplicaState {
   absl::Status ChangeMembers(storage::PartitionId partition,
                              const std::vector<MemberChange>& changes);
   absl::Status TransferLeadership(storage::PartitionId partition, ReplicaId to);
+  void Campaign(storage::PartitionId partition);  // does not wait
   // Until all that was acknowledged before the call is visible here; false if
   // that does not come in time.
   bool WaitForRound(storage::PartitionId partition, absl::Duration patience);
@@ -115,7 +116,8 @@ class LoopThread final : private RaftLog, private ReplicaState {
   void Work();
   void Refresh(storage::PartitionId partition);
   void CompactIfLong(storage::PartitionId partition, Hosted* hosted);
-  void Begin(storage::PartitionId partition, const ReplicaStart& start);
+  void Begin(storage::PartitionId partition, const ReplicaStart& start,
+             bool fresh);
   void ProposeNow(ProposedPtr proposed);
   void Confirmed(Hosted* hosted, ProposedPtr proposed);
   // All that waits for the group: nobody knows.

@@ -94,7 +94,11 @@ class ReplicaStoreImpl final : public ReplicaStore, private storage::Housekept {
   absl::Status ChangeMembers(PartitionId partition,
                              const std::vector<MemberChange>& changes) override;
   absl::Status TransferLeadership(PartitionId partition, ReplicaId to) override;
-  bool Leads(PartitionId partition) override;
+  void Campaign(PartitionId partition) override { loop_->Campaign(partition); }
+  uint64_t ServingTerm(PartitionId partition) override;
+  bool Leads(PartitionId partition) override {
+    return ServingTerm(partition) != 0;
+  }
   ReplicaId LeaderOf(PartitionId partition) override;
   absl::StatusOr<ReplicaInfo> Replica(PartitionId partition) override;
   std::vector<ReplicaInfo> Replicas() override;
@@ -570,9 +574,9 @@ absl::Status ReplicaStoreImpl::TransferLeadership(PartitionId partition,
   return loop_->TransferLeadership(partition, to);
 }
 
-bool ReplicaStoreImpl::Leads(PartitionId partition) {
+uint64_t ReplicaStoreImpl::ServingTerm(PartitionId partition) {
   const ReplicaViewPtr view = loop_->View(partition);
-  return view != nullptr && view->serving_term.load() != 0;
+  return view == nullptr ? 0 : view->serving_term.load();
 }
 
 ReplicaId ReplicaStoreImpl::LeaderOf(PartitionId partition) {

@@ -105,6 +105,12 @@ class ReplicaStore : public storage::Store {
   virtual absl::Status TransferLeadership(storage::PartitionId partition,
                                           ReplicaId to) = 0;
 
+  // Stands for election, if a majority thinks that nobody leads.
+  virtual void Campaign(storage::PartitionId partition) = 0;
+
+  // The term in which writes of the partition are taken here, 0 if they are not;
+  // it goes up each time that begins again.
+  virtual uint64_t ServingTerm(storage::PartitionId partition) = 0;
   // Whether writes of the partition are taken here now, and who leads as far as
   // is known. kResourceNotFound.
   virtual bool Leads(storage::PartitionId partition) = 0;
