@@ -504,6 +504,52 @@ absl::Status Catalog::ForgetTable(TableId id) {
   });
 }
 
+absl::StatusOr<PartitionRecord> Catalog::ReadPartition(
+    const lmdb::Transaction& transaction, PartitionId partition) const {
+  const std::string key = NumberKey(partition.value());
+  ASSIGN_OR_RETURN(const auto stored, transaction.Get(partitions_, key));
+  if (stored.has_value()) {
+    return Decode<PartitionRecord>("a partition of the catalog", key, *stored);
+  }
+  return model::MakeError(
+      Reason::kResourceNotFound,
+      absl::StrCat("the catalog has no partition ", partition.value()));
+}
+
+absl::StatusOr<uint64_t> Catalog::AddReplica(PartitionId partition,
+                                             const std::string& node) {
+  uint64_t id = 0;
+  const auto add = [&](lmdb::WriteTransaction& transaction) -> absl::Status {
+    ASSIGN_OR_RETURN(PartitionRecord record,
+                     ReadPartition(transaction, partition));
+    ASSIGN_OR_RETURN(CatalogRecord numbers, ReadCatalog(transaction));
+    id = std::max<uint64_t>(numbers.next_replica(), 1);
+    numbers.set_next_replica(id + 1);
+    storage::v1::ReplicaPlace* const replica = record.add_replicas();
+    replica->set_id(id);
+    replica->set_node(node);
+    replica->set_joins(true);
+    RETURN_IF_ERROR(
+        Put(transaction, partitions_, NumberKey(record.id()), record));
+    return Put(transaction, catalog_, kCatalogKey, numbers);
+  };
+  RETURN_IF_ERROR(Change(add));
+  return id;
+}
+
+absl::Status Catalog::RemoveReplica(PartitionId partition, uint64_t replica) {
+  return Change([&](lmdb::WriteTransaction& transaction) -> absl::Status {
+    ASSIGN_OR_RETURN(PartitionRecord record,
+                     ReadPartition(transaction, partition));
+    PartitionRecord kept = record;
+    kept.clear_replicas();
+    for (const storage::v1::ReplicaPlace& place : record.replicas()) {
+      if (place.id() != replica) *kept.add_replicas() = place;
+    }
+    return Put(transaction, partitions_, NumberKey(kept.id()), kept);
+  });
+}
+
 absl::Status Catalog::AddIndexes(lmdb::WriteTransaction& transaction,
                                  absl::Span<const Placements> placements,
                                  CatalogRecord* numbers, TableRecord* table) {

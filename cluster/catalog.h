@@ -149,6 +149,12 @@ class Catalog {
   // stay. Returns what there is now. kResourceNotFound.
   absl::StatusOr<CatalogTable> RetireTable(
       absl::string_view name, const google::protobuf::Timestamp& now);
+  // Gives the partition one more replica, on that node, that joins. Returns its
+  // id. kResourceNotFound.
+  absl::StatusOr<uint64_t> AddReplica(storage::PartitionId partition,
+                                      const std::string& node);
+  // Takes it out. kResourceNotFound.
+  absl::Status RemoveReplica(storage::PartitionId partition, uint64_t replica);
   // Takes out a table that is GONE, and its partitions. kResourceNotFound.
   absl::Status ForgetTable(TableId id);
 
@@ -206,6 +212,9 @@ class Catalog {
                           storage::lmdb::Database database,
                           std::map<uint64_t, PartitionRecords>* by_table,
                           std::vector<CatalogTable>* tables) const;
+  absl::StatusOr<storage::v1::PartitionRecord> ReadPartition(
+      const storage::lmdb::Transaction& transaction,
+      storage::PartitionId partition) const;
   absl::StatusOr<PartitionRecords> ReadPartitions(
       const storage::lmdb::Transaction& transaction) const;
 

@@ -101,6 +101,8 @@ struct ClusterConfig {
   std::string advertise_grpc_address = {};
   // Only with so many is a new cluster founded; each has a copy of everything.
   uint32_t initial_nodes = 3;
+  // A node that is gone for so long is replaced by one without copies.
+  absl::Duration replace_after = absl::Minutes(5);
 };
 
 struct LogConfig {

@@ -287,6 +287,11 @@ std::vector<Setting> MakeSettings() {
       Count("cluster.initial_nodes", kCluster,
             "so many found a new cluster; each has a copy of everything",
             MEMBER(cluster.initial_nodes)),
+      Duration(
+          "cluster.replace_after", kCluster,
+          "a node that is gone for so long gives its place to one that has "
+          "no copies",
+          MEMBER(cluster.replace_after)),
       Text("log.level", kLog, "LEVEL", "debug, info, warning or error",
            MEMBER(log.level)),
       LogFormatSetting(),

@@ -374,8 +374,14 @@ absl::Status ClusterState::Commit(uint64_t version,
                           "another node has changed the catalog: try again");
 }
 
+void ClusterState::SetMembers(std::vector<std::string> members) {
+  absl::MutexLock lock(&mutex_);
+  members_ = std::move(members);
+}
+
 std::vector<std::string> ClusterState::Place() {
   absl::MutexLock lock(&mutex_);
+  if (!members_.empty()) return members_;
   return {cluster_.members().begin(), cluster_.members().end()};
 }
 

@@ -95,6 +95,10 @@ class ClusterState final : public CatalogDoor {
   // Brings `catalog` up to what etcd has. Returns whether anything came.
   absl::StatusOr<bool> CatchUp(Catalog* catalog);
 
+  // The nodes on which new partitions are placed; at first those that founded
+  // the cluster.
+  void SetMembers(std::vector<std::string> members) ABSL_LOCKS_EXCLUDED(mutex_);
+
   // CatalogDoor.
   absl::Status Commit(uint64_t version,
                       const std::vector<CatalogRow>& rows) override;
@@ -123,6 +127,7 @@ class ClusterState final : public CatalogDoor {
   internal::v1::ClusterRecord cluster_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<const KnownNodes> nodes_ ABSL_GUARDED_BY(mutex_) =
       std::make_shared<KnownNodes>();
+  std::vector<std::string> members_ ABSL_GUARDED_BY(mutex_);
   uint64_t shared_version_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::Duration silent_since_ ABSL_GUARDED_BY(mutex_) =
       absl::InfiniteDuration();

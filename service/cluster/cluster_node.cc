@@ -2,6 +2,7 @@
 #include "service/cluster/cluster_node.h"
 
 #include <algorithm>
+#include <set>
 #include <thread>
 #include <utility>
 
@@ -29,6 +30,7 @@ using storage::PartitionId;
 constexpr absl::Duration kLook = absl::Milliseconds(20);
 constexpr absl::Duration kJoinRetry = absl::Milliseconds(200);
 constexpr absl::Duration kTransferEvery = absl::Milliseconds(100);
+constexpr absl::Duration kReplaceEvery = absl::Milliseconds(250);
 constexpr absl::Duration kHandOverPatience = absl::Seconds(3);
 constexpr size_t kControlQueue = 256;
 // The cluster's own table: whoever leads its one partition leads all.
@@ -393,6 +395,7 @@ void ClusterNode::Keep() {
     }
     DropOrphans();
     LookAfterSession();
+    ReplaceLost();
     switchboard_->Pump();
   }
   EndSession();
@@ -423,13 +426,17 @@ absl::Status ClusterNode::ReadCatalog() {
       placed.replica.range = cluster::RangeOf(record);
       placed.replica.epoch = record.epoch();
       placed.replica.index_count = index_count;
+      bool joins = false;
       for (const storage::v1::ReplicaPlace& place : record.replicas()) {
         placed.nodes[ReplicaId(place.id())] = place.node();
-        placed.replica.founders.push_back(ReplicaId(place.id()));
-        if (place.node() == self_) {
-          placed.replica.replica = ReplicaId(place.id());
+        if (!place.joins()) {
+          placed.replica.founders.push_back(ReplicaId(place.id()));
         }
+        if (place.node() != self_) continue;
+        placed.replica.replica = ReplicaId(place.id());
+        joins = place.joins();
       }
+      if (joins) placed.replica.founders.clear();
       (*placements)[placed.id] = std::move(placed);
     }
   };
@@ -442,6 +449,11 @@ absl::Status ClusterNode::ReadCatalog() {
               storage::v1::GLOBAL_INDEX_STATE_NEW);
     }
   }
+  std::vector<std::string> members;
+  if (const Placed* const own = Own(*placements); own != nullptr) {
+    for (const auto& [replica, node] : own->nodes) members.push_back(node);
+  }
+  state_->SetMembers(std::move(members));
   absl::MutexLock lock(&mutex_);
   placements_ = std::move(placements);
   read_version_ = version;
@@ -577,6 +589,98 @@ void ClusterNode::LookAfterSession() {
   options_.logger->Info("session.opened",
                         {{"partitions", placements->size()},
                          {"took", options_.clock->Monotonic() - start}});
+}
+
+void ClusterNode::ReplaceLost() {
+  const absl::Duration now = options_.clock->Monotonic();
+  if (now - last_replacing_ < kReplaceEvery) return;
+  last_replacing_ = now;
+  const auto placements = this->placements();
+  const Placed* const own = Own(*placements);
+  // What etcd said last is not what is, while it is silent.
+  if (own == nullptr || switchboard_->session() == nullptr ||
+      state_->silent_for() > absl::ZeroDuration()) {
+    return lost_since_.clear();
+  }
+  const auto nodes = state_->nodes();
+  std::set<std::string> members;
+  for (const auto& [id, placed] : *placements) {
+    for (const auto& [replica, node] : placed.nodes) members.insert(node);
+  }
+  std::string lost, spare;
+  for (const std::string& member : members) {
+    const auto node = nodes->find(member);
+    if (node != nodes->end() && node->second.alive) {
+      lost_since_.erase(member);
+      continue;
+    }
+    const auto since = lost_since_.emplace(member, now).first->second;
+    if (now - since >= options_.config.cluster.replace_after) lost = member;
+  }
+  if (lost.empty()) return;
+  // One that was begun with before, else one that has nothing.
+  for (const auto& [id, node] : *nodes) {
+    if (!node.alive || node.record.stores() != stores_.size()) continue;
+    bool everywhere = true, anywhere = false;
+    for (const auto& [partition, placed] : *placements) {
+      bool here = false;
+      for (const auto& [replica, where] : placed.nodes) {
+        here = here || where == id;
+      }
+      everywhere = everywhere && here;
+      anywhere = anywhere || here;
+    }
+    if (!everywhere && (spare.empty() || anywhere)) spare = id;
+  }
+  bool done = true;
+  // The cluster's own partition last: it says where new ones go.
+  for (auto it = placements->rbegin(); it != placements->rend(); ++it) {
+    const absl::StatusOr<bool> replaced = Replace(it->second, lost, spare);
+    if (!replaced.ok()) {
+      options_.logger->Info(
+          "replica.not_replaced",
+          {{"partition", it->first.value()}, {"why", replaced.status()}});
+    }
+    done = done && replaced.ok() && *replaced;
+  }
+  if (done) {
+    lost_since_.erase(lost);
+    options_.logger->Info("node.replaced",
+                          {{"node", Hex(lost)}, {"by", Hex(spare)}});
+  }
+}
+
+absl::StatusOr<bool> ClusterNode::Replace(const Placed& placed,
+                                          const std::string& lost,
+                                          const std::string& spare) {
+  ReplicaId old, fresh;
+  for (const auto& [replica, node] : placed.nodes) {
+    if (node == lost) old = replica;
+    if (node == spare) fresh = replica;
+  }
+  if (old == ReplicaId()) return true;
+  if (fresh == ReplicaId()) {
+    if (spare.empty()) return absl::NotFoundError("there is no spare node");
+    RETURN_IF_ERROR(catalog_->AddReplica(placed.id, spare).status());
+    return false;
+  }
+  ReplicaStore& store = StoreOf(placed);
+  ASSIGN_OR_RETURN(const ReplicaInfo info, store.Replica(placed.id));
+  const cluster::Members& members = info.status.members;
+  if (members.joint()) return false;
+  if (members.Has(old) || !members.IsVoter(fresh)) {
+    std::vector<cluster::MemberChange> changes;
+    if (members.Has(old)) {
+      changes.push_back({cluster::ChangeKind::kRemove, old});
+    }
+    if (!members.IsVoter(fresh)) {
+      changes.push_back({cluster::ChangeKind::kAddVoter, fresh});
+    }
+    (void)store.ChangeMembers(placed.id, changes);  // asked again
+    return false;
+  }
+  RETURN_IF_ERROR(catalog_->RemoveReplica(placed.id, old.value()));
+  return true;
 }
 
 void ClusterNode::EndSession() {

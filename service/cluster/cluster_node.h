@@ -113,6 +113,12 @@ class ClusterNode {
   void HandOver(const std::string& to);
   bool LeadsAll(const Placements& placements);
   void LookAfterSession();
+  // Nodes that are gone for long give their places to others.
+  void ReplaceLost();
+  // Moves the partition's replica on `lost` to `spare`, a step at a time. True
+  // once that is done.
+  absl::StatusOr<bool> Replace(const Placed& placed, const std::string& lost,
+                               const std::string& spare);
   void EndSession();
   std::vector<StoreSample> SampleStores();
   cluster::ReplicaStore& StoreOf(const Placed& placed) {
@@ -149,6 +155,8 @@ class ClusterNode {
   // Of the keeper.
   uint64_t session_version_ = 0;  // the catalog's, as the session knows it
   absl::Duration last_transfer_ = -absl::InfiniteDuration();
+  absl::Duration last_replacing_ = -absl::InfiniteDuration();
+  std::map<std::string, absl::Duration> lost_since_;  // nodes
   bool told_ = false;
   Thread keeper_;
 };

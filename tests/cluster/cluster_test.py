@@ -55,7 +55,9 @@ class Cluster:
 
     def run(self, *arguments):
         ran = subprocess.run(
-            [CLUSTER, *arguments], env={**os.environ, "PALLETD": PALLETD},
+            [CLUSTER, *arguments], env={
+                **os.environ, "PALLETD": PALLETD,
+                "PALLETD_FLAGS": "--cluster-replace-after 3s"},
             capture_output=True, text=True, timeout=120)
         if ran.returncode != 0:
             raise AssertionError(f"deploy/cluster {arguments}: {ran.stderr}")
@@ -359,6 +361,32 @@ class ClusterTest(unittest.TestCase):
                 {"AttributeName": "id", "AttributeType": "S"}],
             BillingMode="PAY_PER_REQUEST")
         client.delete_table(TableName="now")
+
+    def test_a_node_that_lost_its_disk_is_replaced(self):
+        load = Load(self.cluster)
+        time.sleep(1)
+        lost = self.cluster.followers()[0]
+        os.kill(lost["pid"], signal.SIGKILL)
+        shutil.rmtree(f"{self.cluster.directory}/{lost['name']}")
+        self.cluster.up()  # under a new id
+        end = time.monotonic() + 60
+        while True:
+            view = self.cluster.view(next(
+                node for node in self.cluster.nodes
+                if node["name"] == lost["name"]))
+            whole = [each for each in view["replicas"] if each["serving"]]
+            leader = self.cluster.view(self.cluster.leader())
+            if len(whole) == len(leader["replicas"]):
+                break
+            self.assertLess(time.monotonic(), end, view)
+            time.sleep(0.1)
+        # It counts: with it, another one may go.
+        other = next(node for node in self.cluster.followers()
+                     if node["name"] != lost["name"])
+        os.kill(other["pid"], signal.SIGKILL)
+        time.sleep(2)
+        self.cluster.up()
+        load.check(self, errors_allowed=True)
 
     def test_all_killed_at_once_lose_nothing(self):
         load = Load(self.cluster)
