@@ -98,6 +98,16 @@ std::shared_ptr<const KnownNodes> ClusterState::nodes() const {
   return nodes_;
 }
 
+std::string ClusterState::told_leader() const {
+  absl::MutexLock lock(&mutex_);
+  return told_leader_;
+}
+
+void ClusterState::TellLeader(const std::string& self) {
+  absl::MutexLock lock(&mutex_);
+  to_tell_ = self;
+}
+
 absl::Duration ClusterState::silent_for() const {
   absl::MutexLock lock(&mutex_);
   if (silent_since_ == absl::InfiniteDuration()) return absl::ZeroDuration();
@@ -143,6 +153,7 @@ absl::Status ClusterState::Look() {
   ASSIGN_OR_RETURN(const std::vector<EtcdValue> alive,
                    etcd_->List(Key("alive/")));
   const auto version = etcd_->Get(Key("catalog/version"));
+  const auto leader = etcd_->Get(Key("leader"));
   auto nodes = std::make_shared<KnownNodes>();
   internal::v1::ClusterNodes kept;
   for (const EtcdValue& each : known) {
@@ -169,6 +180,7 @@ absl::Status ClusterState::Look() {
                    node.record.SerializeAsString();
     }
     nodes_ = nodes;
+    if (leader.ok()) told_leader_ = leader->value;
     uint64_t number = 0;
     if (version.ok() && absl::SimpleAtoi(version->value, &number)) {
       shared_version_ = number;
@@ -231,6 +243,14 @@ void ClusterState::Work() {
   while (true) {
     absl::Status status = KeepLease();
     if (status.ok()) status = Look();
+    std::string leader;
+    {
+      absl::MutexLock lock(&mutex_);
+      leader.swap(to_tell_);
+    }
+    if (!leader.empty() && !etcd_->Put({Key("leader"), leader, 0}).ok()) {
+      TellLeader(leader);
+    }
     if (status.ok() == silent) {
       silent = !status.ok();
       if (silent) {

@@ -6,6 +6,7 @@
 //   /pallet/<name>/cluster           ClusterRecord, put once
 //   /pallet/<name>/known/<node id>   NodeRecord, as it said last
 //   /pallet/<name>/alive/<node id>   while the node keeps its lease
+//   /pallet/<name>/leader            the node that serves, as a hint
 //   /pallet/<name>/catalog/version   of the last change
 //   /pallet/<name>/catalog/changes/<version, 16 hex digits>  CatalogChange
 //
@@ -72,6 +73,10 @@ class ClusterState final : public CatalogDoor {
   absl::StatusOr<internal::v1::ClusterRecord> cluster() const
       ABSL_LOCKS_EXCLUDED(mutex_);
   std::shared_ptr<const KnownNodes> nodes() const ABSL_LOCKS_EXCLUDED(mutex_);
+  // Which node serves, as it told etcd last: a hint, for nodes without copies.
+  std::string told_leader() const ABSL_LOCKS_EXCLUDED(mutex_);
+  // This node does. Later, on the thread.
+  void TellLeader(const std::string& self) ABSL_LOCKS_EXCLUDED(mutex_);
   // Since when etcd has not answered; zero if it does.
   absl::Duration silent_for() const ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -129,6 +134,8 @@ class ClusterState final : public CatalogDoor {
       std::make_shared<KnownNodes>();
   std::vector<std::string> members_ ABSL_GUARDED_BY(mutex_);
   uint64_t shared_version_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::string told_leader_ ABSL_GUARDED_BY(mutex_);
+  std::string to_tell_ ABSL_GUARDED_BY(mutex_);  // of the leader
   absl::Duration silent_since_ ABSL_GUARDED_BY(mutex_) =
       absl::InfiniteDuration();
 

@@ -514,6 +514,14 @@ const ClusterNode::Placed* ClusterNode::Own(
   return placements.empty() ? nullptr : &placements.begin()->second;
 }
 
+std::string ClusterNode::LeaderNode(const Placements& placements) {
+  const Placed* const own = Own(placements);
+  if (own == nullptr) return "";
+  // Without a copy it is what etcd heard last.
+  if (own->replica.replica == ReplicaId()) return state_->told_leader();
+  return NodeOf(own->id, StoreOf(*own).LeaderOf(own->id));
+}
+
 std::string ClusterNode::NodeOf(PartitionId partition,
                                 ReplicaId replica) const {
   const auto placements = this->placements();
@@ -558,7 +566,7 @@ void ClusterNode::LookAfterSession() {
   const std::shared_ptr<Session> session = switchboard_->session();
   if (session != nullptr && (!leads || !session->IsWhole())) EndSession();
   if (!leads) {
-    const std::string node = NodeOf(own->id, store.LeaderOf(own->id));
+    const std::string node = LeaderNode(*placements);
     switchboard_->SetLeader(node == self_ ? "" : node);
     if (!node.empty() && node != self_) HandOver(node);
     return;
@@ -586,6 +594,7 @@ void ClusterNode::LookAfterSession() {
     return;
   }
   switchboard_->SetSession(*opened);
+  state_->TellLeader(self_);
   options_.logger->Info("session.opened",
                         {{"partitions", placements->size()},
                          {"took", options_.clock->Monotonic() - start}});
@@ -607,7 +616,7 @@ void ClusterNode::ReplaceLost() {
   for (const auto& [id, placed] : *placements) {
     for (const auto& [replica, node] : placed.nodes) members.insert(node);
   }
-  std::string lost, spare;
+  std::string lost;
   for (const std::string& member : members) {
     const auto node = nodes->find(member);
     if (node != nodes->end() && node->second.alive) {
@@ -618,20 +627,10 @@ void ClusterNode::ReplaceLost() {
     if (now - since >= options_.config.cluster.replace_after) lost = member;
   }
   if (lost.empty()) return;
-  // One that was begun with before, else one that has nothing.
-  for (const auto& [id, node] : *nodes) {
-    if (!node.alive || node.record.stores() != stores_.size()) continue;
-    bool everywhere = true, anywhere = false;
-    for (const auto& [partition, placed] : *placements) {
-      bool here = false;
-      for (const auto& [replica, where] : placed.nodes) {
-        here = here || where == id;
-      }
-      everywhere = everywhere && here;
-      anywhere = anywhere || here;
-    }
-    if (!everywhere && (spare.empty() || anywhere)) spare = id;
-  }
+  const auto cluster = state_->cluster();
+  if (!cluster.ok()) return;
+  const std::string spare =
+      SpareFor(lost, *placements, *nodes, cluster->members_size());
   bool done = true;
   // The cluster's own partition last: it says where new ones go.
   for (auto it = placements->rbegin(); it != placements->rend(); ++it) {
@@ -648,6 +647,31 @@ void ClusterNode::ReplaceLost() {
     options_.logger->Info("node.replaced",
                           {{"node", Hex(lost)}, {"by", Hex(spare)}});
   }
+}
+
+std::string ClusterNode::SpareFor(const std::string& lost,
+                                  const Placements& placements,
+                                  const cluster::KnownNodes& nodes,
+                                  size_t copies) const {
+  std::set<std::string> members;
+  for (const auto& [id, placed] : placements) {
+    bool has_lost = false;
+    for (const auto& [replica, node] : placed.nodes) {
+      members.insert(node);
+      has_lost = has_lost || node == lost;
+    }
+    // One that was begun with before: the last that came is one too many.
+    if (has_lost && placed.nodes.size() > copies) {
+      return placed.nodes.rbegin()->second;
+    }
+  }
+  for (const auto& [id, node] : nodes) {
+    if (node.alive && !members.contains(id) &&
+        node.record.stores() == stores_.size()) {
+      return id;
+    }
+  }
+  return "";
 }
 
 absl::StatusOr<bool> ClusterNode::Replace(const Placed& placed,
@@ -715,10 +739,7 @@ std::vector<StoreSample> ClusterNode::SampleStores() {
 
 std::string ClusterNode::Describe() {
   const auto placements = this->placements();
-  const Placed* const own = Own(*placements);
-  const std::string leader =
-      own == nullptr ? std::string()
-                     : NodeOf(own->id, StoreOf(*own).LeaderOf(own->id));
+  const std::string leader = LeaderNode(*placements);
   std::vector<std::string> nodes, replicas;
   for (const auto& [id, node] : *state_->nodes()) {
     nodes.push_back(

@@ -110,11 +110,16 @@ class ClusterNode {
   const Placed* Own(const Placements& placements) const;
   std::string NodeOf(storage::PartitionId partition,
                      cluster::ReplicaId replica) const;
+  // The node that leads the cluster, as far as this one knows; or empty.
+  std::string LeaderNode(const Placements& placements);
   void HandOver(const std::string& to);
   bool LeadsAll(const Placements& placements);
   void LookAfterSession();
   // Nodes that are gone for long give their places to others.
   void ReplaceLost();
+  // The node that takes the place of `lost`; empty: there is none.
+  std::string SpareFor(const std::string& lost, const Placements& placements,
+                       const cluster::KnownNodes& nodes, size_t copies) const;
   // Moves the partition's replica on `lost` to `spare`, a step at a time. True
   // once that is done.
   absl::StatusOr<bool> Replace(const Placed& placed, const std::string& lost,
