@@ -11,7 +11,8 @@ What is looked at:
   * The index has the items of the table, at the end.
   * Calls fail only where they may.
 
-usage: cluster_test.py DEPLOY_CLUSTER PALLETD_CLUSTER [SECONDS_OF_TROUBLE]
+usage: cluster_test.py DEPLOY_CLUSTER PALLETD_CLUSTER [SECONDS_OF_TROUBLE
+                       [ClusterTest.test_name ...]]
 """
 import json
 import os
@@ -419,4 +420,4 @@ class ClusterTest(unittest.TestCase):
 
 if __name__ == "__main__":
     # Clients are left to the collector, sockets and all.
-    unittest.main(argv=sys.argv[:1], warnings="ignore")
+    unittest.main(argv=sys.argv[:1] + sys.argv[4:], warnings="ignore")
