@@ -231,7 +231,9 @@ void ReplicaProposer::Refuse(std::vector<BatchWrite>& writes,
 }
 
 void ReplicaProposer::Conclude(Proposed& proposed, Conclusion conclusion) {
-  LedPartition& led = *proposed.partition;
+  // A partition keeps its proposals: one that held on to it would keep both.
+  const std::shared_ptr<LedPartition> partition = std::move(proposed.partition);
+  LedPartition& led = *partition;
   if (conclusion != Conclusion::kHappened) {
     led.broken.store(true, std::memory_order_release);
   } else if (proposed.number != 0) {
