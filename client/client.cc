@@ -274,6 +274,17 @@ void Client::ListStreamsAsync(const ListStreamsRequest& request,
   connection_->Call(request, options, std::move(done));
 }
 
+absl::StatusOr<DescribeClusterResponse> Client::DescribeCluster(
+    const DescribeClusterRequest& request, const CallOptions& options) {
+  return Wait(*connection_, request, options);
+}
+
+void Client::DescribeClusterAsync(const DescribeClusterRequest& request,
+                                  Callback<DescribeClusterResponse> done,
+                                  const CallOptions& options) {
+  connection_->Call(request, options, std::move(done));
+}
+
 absl::StatusOr<TagResponse> Client::Tag(const TagRequest& request,
                                         const CallOptions& options) {
   return Wait(*connection_, request, options);

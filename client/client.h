@@ -187,6 +187,14 @@ class Client {
                         Callback<ListStreamsResponse> done,
                         const CallOptions& options = {});
 
+  // The nodes, and what the one that is asked has.
+  absl::StatusOr<DescribeClusterResponse> DescribeCluster(
+      const DescribeClusterRequest& request = {},
+      const CallOptions& options = {});
+  void DescribeClusterAsync(const DescribeClusterRequest& request,
+                            Callback<DescribeClusterResponse> done,
+                            const CallOptions& options = {});
+
   absl::StatusOr<TagResponse> Tag(const TagRequest& request,
                                   const CallOptions& options = {});
   void TagAsync(const TagRequest& request, Callback<TagResponse> done,

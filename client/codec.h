@@ -47,6 +47,7 @@ std::string Encode(const DescribeTimeToLiveRequest& request);
 std::string Encode(const DeleteTableRequest& request);
 std::string Encode(const ListTablesRequest& request);
 std::string Encode(const ListStreamsRequest& request);
+std::string Encode(const DescribeClusterRequest& request);
 std::string Encode(const TagRequest& request);
 std::string Encode(const UntagRequest& request);
 std::string Encode(const ListTagsRequest& request);

@@ -116,6 +116,9 @@ class Connection {
   virtual void Call(const ListStreamsRequest& request,
                     const CallOptions& options,
                     Callback<ListStreamsResponse> done) = 0;
+  virtual void Call(const DescribeClusterRequest& request,
+                    const CallOptions& options,
+                    Callback<DescribeClusterResponse> done) = 0;
   virtual void Call(const TagRequest& request, const CallOptions& options,
                     Callback<TagResponse> done) = 0;
   virtual void Call(const UntagRequest& request, const CallOptions& options,

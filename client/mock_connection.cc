@@ -140,6 +140,12 @@ void MockConnection::Call(const ListStreamsRequest& request, const CallOptions&,
   Answer("ListStreams", request, std::move(done));
 }
 
+void MockConnection::Call(const DescribeClusterRequest& request,
+                          const CallOptions&,
+                          Callback<DescribeClusterResponse> done) {
+  Answer("DescribeCluster", request, std::move(done));
+}
+
 void MockConnection::Call(const TagRequest& request, const CallOptions&,
                           Callback<TagResponse> done) {
   Answer("Tag", request, std::move(done));

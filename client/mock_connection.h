@@ -100,6 +100,8 @@ class MockConnection : public Connection,
             Callback<ListTablesResponse> done) override;
   void Call(const ListStreamsRequest& request, const CallOptions& options,
             Callback<ListStreamsResponse> done) override;
+  void Call(const DescribeClusterRequest& request, const CallOptions& options,
+            Callback<DescribeClusterResponse> done) override;
   void Call(const TagRequest& request, const CallOptions& options,
             Callback<TagResponse> done) override;
   void Call(const UntagRequest& request, const CallOptions& options,
@@ -146,8 +148,8 @@ class MockConnection : public Connection,
              Slot<UpdateTableRequest>, Slot<UpdateIndexPropagationRequest>,
              Slot<UpdateTimeToLiveRequest>, Slot<DescribeTimeToLiveRequest>,
              Slot<DeleteTableRequest>, Slot<ListTablesRequest>,
-             Slot<ListStreamsRequest>, Slot<TagRequest>, Slot<UntagRequest>,
-             Slot<ListTagsRequest>>
+             Slot<ListStreamsRequest>, Slot<DescribeClusterRequest>,
+             Slot<TagRequest>, Slot<UntagRequest>, Slot<ListTagsRequest>>
       slots_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -12,7 +12,9 @@
 namespace pallet {
 
 struct ClientOptions {
-  // "host:port", "dns:///host:port" or "unix:path".
+  // "host:port", "dns:///host:port" or "unix:path". Of a cluster several, with
+  // commas between: the client finds the node that leads, follows it, and goes
+  // on with the others when one is gone (client/cluster_stub.h).
   std::string address = "localhost:8001";
   // For a call that does not give its own.
   absl::Duration timeout = absl::Seconds(10);

@@ -7,6 +7,7 @@
 #include "base/random.h"
 #include "base/status_macros.h"
 #include "client/batch_loop.h"
+#include "client/cluster_stub.h"
 #include "client/codec.h"
 #include "client/grpc_stub.h"
 #include "client/retry_loop.h"
@@ -53,6 +54,7 @@ class RemoteConnection final
   PALLET_CALL(DeleteTableRequest)
   PALLET_CALL(ListTablesRequest)
   PALLET_CALL(ListStreamsRequest)
+  PALLET_CALL(DescribeClusterRequest)
   PALLET_CALL(TagRequest)
   PALLET_CALL(UntagRequest)
   PALLET_CALL(ListTagsRequest)
@@ -127,7 +129,7 @@ class RemoteConnection final
 };
 
 absl::Status CheckOptions(const ClientOptions& options) {
-  if (options.address.empty()) {
+  if (AddressesIn(options.address).empty()) {
     return model::ValidationError("the client's address is empty");
   }
   if (options.timeout <= absl::ZeroDuration()) {
@@ -144,8 +146,20 @@ absl::Status CheckOptions(const ClientOptions& options) {
 absl::StatusOr<std::shared_ptr<Connection>> MakeRemoteConnection(
     const ClientOptions& options) {
   RETURN_IF_ERROR(CheckOptions(options));
-  return MakeRemoteConnection(options, MakeGrpcStub(options, Clock::Real()),
-                              Clock::Real(), RealSeed());
+  const std::vector<std::string> addresses = AddressesIn(options.address);
+  std::unique_ptr<Stub> stub;
+  if (addresses.size() > 1) {
+    const auto of_node = [options](const std::string& address) {
+      ClientOptions node = options;
+      node.address = address;
+      return MakeGrpcStub(node, Clock::Real());
+    };
+    stub = MakeClusterStub(addresses, of_node, Clock::Real());
+  } else {
+    stub = MakeGrpcStub(options, Clock::Real());
+  }
+  return MakeRemoteConnection(options, std::move(stub), Clock::Real(),
+                              RealSeed());
 }
 
 std::shared_ptr<Connection> MakeRemoteConnection(const ClientOptions& options,

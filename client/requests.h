@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "client/cluster_requests.h"
 #include "client/statement_requests.h"
 #include "client/stream_requests.h"
 #include "client/value.h"
@@ -527,6 +528,7 @@ template <> struct ResponseTo<TagRequest> { using Type = TagResponse; };
 template <> struct ResponseTo<UntagRequest> { using Type = UntagResponse; };
 template <> struct ResponseTo<ListTagsRequest> { using Type = ListTagsResponse; };
 template <> struct ResponseTo<ListTablesRequest> { using Type = ListTablesResponse; };
+template <> struct ResponseTo<DescribeClusterRequest> { using Type = DescribeClusterResponse; };
 template <> struct ResponseTo<ListStreamsRequest> { using Type = ListStreamsResponse; };
 // clang-format on
 }  // namespace internal

@@ -250,6 +250,7 @@ class Session::SessionConnection final : public Connection {
   PALLET_CALL(DeleteTableRequest)
   PALLET_CALL(ListTablesRequest)
   PALLET_CALL(ListStreamsRequest)
+  PALLET_CALL(DescribeClusterRequest)
   PALLET_CALL(TagRequest)
   PALLET_CALL(UntagRequest)
   PALLET_CALL(ListTagsRequest)

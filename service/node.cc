@@ -88,6 +88,8 @@ absl::Status Node::Start() {
     absl::MutexLock lock(&mutex_);
     return doors_ == nullptr ? std::string() : doors_->endpoint();
   };
+  view_ = ViewOfOneNode(host_.get(), [this] { return Self(); });
+  core.view = view_.get();
   ASSIGN_OR_RETURN(core_, ServiceCore::Open(core));
   metrics_.SetIndexSource([this] { return core_->SampleIndexes(); });
   metrics_.SetExpirySource([this] { return core_->SampleExpiry(); });
@@ -113,6 +115,16 @@ absl::Status Node::Start() {
                          {"stores", host_->store_count()},
                          {"took", options_.clock->Monotonic() - start}});
   return absl::OkStatus();
+}
+
+v1::Node Node::Self() {
+  v1::Node self;
+  absl::MutexLock lock(&mutex_);
+  if (doors_ == nullptr) return self;
+  self.set_grpc_address(doors_->grpc_address());
+  self.set_json_address(doors_->json_address());
+  self.set_admin_address(doors_->admin_address());
+  return self;
 }
 
 absl::Status Node::Health() {

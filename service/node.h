@@ -21,6 +21,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "cluster/partition_host.h"
+#include "service/cluster_view.h"
 #include "service/config.h"
 #include "service/doors.h"
 #include "service/metrics.h"
@@ -67,12 +68,14 @@ class Node {
 
   absl::Status Start();
   std::vector<StoreSample> SampleStores();
+  v1::Node Self() ABSL_LOCKS_EXCLUDED(mutex_);
 
   const NodeOptions options_;
   Metrics metrics_;
   // Dies behind the threads that reply to its calls.
   std::unique_ptr<Doors> doors_;
   std::unique_ptr<cluster::PartitionHost> host_;
+  std::unique_ptr<ClusterView> view_;
   std::unique_ptr<ServiceCore> core_;
   // Their tasks use the host and the operations.
   std::unique_ptr<Executor> control_;

@@ -54,6 +54,9 @@ constexpr MessageRow kBuilt[] = {
     {"ListTagsOfResourceRequest", "resource_arn next_token"},
     {"DescribeLimitsRequest", ""},
     {"DescribeEndpointsRequest", ""},
+    // The cluster.
+    {"GetTopologyRequest", "known_map_version"},
+    {"DescribeClusterRequest", ""},
     {"UpdateTimeToLiveRequest", "table_name time_to_live_specification"},
     {"TimeToLiveSpecification", "enabled attribute_name hide_expired_items"},
     {"DescribeTimeToLiveRequest", "table_name"},

@@ -53,6 +53,9 @@ absl::Status ServiceCore::Start() {
                     .stream_retention = config.stream.retention,
                     .endpoint = options_.endpoint},
                    &operations_);
+  if (options_.view != nullptr) {
+    RegisterClusterOperations(options_.view, options_.clock, &operations_);
+  }
   return absl::OkStatus();
 }
 

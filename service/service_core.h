@@ -19,6 +19,7 @@
 #include "base/executor.h"
 #include "base/log.h"
 #include "cluster/partition_host.h"
+#include "service/cluster_view.h"
 #include "service/config.h"
 #include "service/expiry/expiry_keeper.h"
 #include "service/indexing.h"
@@ -39,6 +40,8 @@ struct ServiceCoreOptions {
   Executor* read_pool = nullptr;
   Executor* control = nullptr;
   std::function<std::string()> endpoint = {};  // HandlerOptions
+  // Null: the operations are without those of ClusterService.
+  ClusterView* view = nullptr;
 };
 
 class ServiceCore {

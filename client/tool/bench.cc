@@ -55,13 +55,35 @@ class Latencies {
   std::array<std::atomic<int64_t>, 32 * kPerDoubling> counts_ = {};
 };
 
+// What went wrong. Thread-safe.
+class Failures {
+ public:
+  void Add(const absl::Status& status) {
+    absl::MutexLock lock(&mutex_);
+    ++count_;
+    first_.Update(status);
+  }
+  int64_t count() const {
+    absl::MutexLock lock(&mutex_);
+    return count_;
+  }
+  absl::Status first() const {
+    absl::MutexLock lock(&mutex_);
+    return first_;
+  }
+
+ private:
+  mutable absl::Mutex mutex_;
+  int64_t count_ ABSL_GUARDED_BY(mutex_) = 0;
+  absl::Status first_ ABSL_GUARDED_BY(mutex_);
+};
+
 // One operation under way at any time until told to stop.
 class Lane {
  public:
   Lane(Session* session, const BenchOptions& options, uint64_t seed,
-       const std::string& value, Latencies* latencies,
-       std::atomic<int64_t>* failures, const std::atomic<bool>* stop,
-       absl::BlockingCounter* ended)
+       const std::string& value, Latencies* latencies, Failures* failures,
+       const std::atomic<bool>* stop, absl::BlockingCounter* ended)
       : client_(session->client),
         clock_(*session->clock),
         options_(options),
@@ -85,13 +107,17 @@ class Lane {
     if (is_read) {
       client_.GetItemAsync({.table = options_.table, .key = KeyOf(key)},
                            [this](absl::StatusOr<GetItemResponse> response) {
-                             Count(response.ok() && response->item);
+                             absl::Status status = response.status();
+                             if (status.ok() && !response->item) {
+                               status = absl::NotFoundError("no such item");
+                             }
+                             Count(status);
                            });
     } else {
       client_.PutItemAsync(
           {.table = options_.table, .item = ItemOf(key, value_)},
           [this](absl::StatusOr<PutItemResponse> response) {
-            Count(response.ok());
+            Count(response.status());
           });
     }
   }
@@ -102,9 +128,9 @@ class Lane {
   }
 
  private:
-  void Count(bool ok) {
+  void Count(const absl::Status& status) {
     latencies_.Add(clock_.Monotonic() - start_);
-    if (!ok) ++failures_;
+    if (!status.ok()) failures_.Add(status);
     Next();
   }
 
@@ -114,7 +140,7 @@ class Lane {
   const std::string& value_;
   Random random_;
   Latencies& latencies_;
-  std::atomic<int64_t>& failures_;
+  Failures& failures_;
   const std::atomic<bool>& stop_;
   absl::BlockingCounter& ended_;
   absl::Duration start_;
@@ -155,7 +181,7 @@ absl::Status Fill(Session& session, const BenchOptions& options,
 }
 
 void Report(Session& session, const BenchOptions& options,
-            const Latencies& latencies, int64_t failures,
+            const Latencies& latencies, const Failures& failures,
             absl::Duration elapsed) {
   const int64_t count = latencies.count();
   session.output.PrintFields(
@@ -164,10 +190,14 @@ void Report(Session& session, const BenchOptions& options,
        {"operations", count},
        {"per_second",
         static_cast<int64_t>(count / absl::ToDoubleSeconds(elapsed))},
-       {"failures", failures},
+       {"failures", failures.count()},
        {"p50_ms", *Number::Parse(latencies.Percentile(0.5))},
        {"p99_ms", *Number::Parse(latencies.Percentile(0.99))},
        {"p99.9_ms", *Number::Parse(latencies.Percentile(0.999))}});
+  if (failures.count() > 0) {
+    session.output.Say(
+        absl::StrCat("the first failure: ", failures.first().ToString()));
+  }
 }
 
 }  // namespace
@@ -180,7 +210,7 @@ int Bench(Session& session, const BenchOptions& options) {
     return session.output.Fail(status);
   }
   Latencies latencies;
-  std::atomic<int64_t> failures = 0;
+  Failures failures;
   std::atomic<bool> stop = false;
   absl::BlockingCounter ended(options.in_flight);
   std::vector<std::unique_ptr<Lane>> lanes;
@@ -199,7 +229,7 @@ int Bench(Session& session, const BenchOptions& options) {
   if (!options.keep) {
     (void)session.client.DeleteTable({.table = options.table});
   }
-  return failures == 0 ? kDone : kFailed;
+  return failures.count() == 0 ? kDone : kFailed;
 }
 
 }  // namespace pallet::tool

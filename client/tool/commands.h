@@ -154,6 +154,16 @@ int ListStreams(Session& session);
 int SetStream(Session& session, const std::string& table, StreamView view);
 int TailStream(Session& session, const TailOptions& options);
 
+// ---- The cluster (cluster_commands.cc)
+
+// A client of one node.
+using NodeConnector =
+    absl::FunctionRef<absl::StatusOr<Client>(const std::string& address)>;
+
+// Nodes and tables at a glance. `behind`: entries of the log that a copy has
+// still to apply.
+int ClusterStatus(Session& session, NodeConnector connect);
+
 // ---- Whole tables (load.cc, export.cc)
 
 struct LoadOptions {

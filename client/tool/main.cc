@@ -69,7 +69,9 @@ struct CommandLine {
 };
 
 void AddGlobals(CLI::App& app, CommandLine& line) {
-  app.add_option("-a,--address", line.address, "host:port of the service")
+  app.add_option(
+         "-a,--address", line.address,
+         "host:port of the service; of a cluster's nodes, with commas between")
       ->envname("PALLET_ADDRESS")
       ->capture_default_str();
   app.add_option("-o,--output", line.output,
@@ -400,6 +402,24 @@ void AddStreams(CLI::App& app, CommandLine& line) {
   });
 }
 
+void AddCluster(CLI::App& app, CommandLine& line) {
+  CLI::App* cluster = app.add_subcommand("cluster", "The nodes of a cluster");
+  cluster->require_subcommand(1);
+  cluster
+      ->add_subcommand("status",
+                       "Print nodes and tables: who leads, how many copies "
+                       "there are, how far they and the indexes are behind")
+      ->callback([&line] {
+        line.run = [&line](Session& session) {
+          return ClusterStatus(session, [&line](const std::string& address) {
+            return Client::Connect({.address = address,
+                                    .retry = {.max_attempts = 1},
+                                    .unary_calls = true});
+          });
+        };
+      });
+}
+
 void AddWholeTables(CLI::App& app, CommandLine& line) {
   CLI::App* load = app.add_subcommand("load", "Put the items of a file");
   load->add_option("table", line.load.table, "table")->required();
@@ -497,6 +517,7 @@ int Main(int argc, char** argv) {
   AddReads(app, line);
   AddStatement(app, line);
   AddStreams(app, line);
+  AddCluster(app, line);
   AddWholeTables(app, line);
   AddBench(app, line);
   try {

@@ -8,7 +8,6 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "base/random.h"
 #include "base/status_macros.h"
 #include "cluster/table_record.h"
@@ -83,25 +82,8 @@ storage::StoreOptions StoreOptionsOf(const ClusterNodeOptions& options) {
   return store;
 }
 
-std::string Quoted(absl::string_view text) {
-  return absl::StrCat("\"", absl::CHexEscape(text), "\"");
-}
-
 std::string Hex(const std::string& bytes) {
   return absl::BytesToHexString(bytes);
-}
-
-absl::string_view NameOf(cluster::Role role) {
-  switch (role) {
-    case cluster::Role::kFollower:
-      return "follower";
-    case cluster::Role::kCandidate:
-    case cluster::Role::kPreCandidate:
-      return "candidate";
-    case cluster::Role::kLeader:
-      return "leader";
-  }
-  return "unknown";
 }
 
 }  // namespace
@@ -336,6 +318,7 @@ absl::Status ClusterNode::OpenDoors() {
   };
   peers_->Serve(peers);
   switchboard_->Register(&operations_);
+  RegisterClusterOperations(this, options_.clock, &operations_);
   DoorsOptions doors;
   doors.config = &options_.config;
   doors.clock = options_.clock;
@@ -344,7 +327,7 @@ absl::Status ClusterNode::OpenDoors() {
   doors.read_pool = read_pool_.get();
   doors.metrics = &metrics_;
   doors.health = [this] { return Health(); };
-  doors.cluster_page = [this] { return Describe(); };
+  doors.cluster_page = [this] { return Page(); };
   ASSIGN_OR_RETURN(doors_, Doors::Open(std::move(doors)));
   internal::v1::NodeRecord self;
   self.set_id(self_);
@@ -406,21 +389,29 @@ std::shared_ptr<const ClusterNode::Placements> ClusterNode::placements() const {
   return placements_;
 }
 
+std::shared_ptr<const ClusterNode::Tables> ClusterNode::tables() const {
+  absl::MutexLock lock(&mutex_);
+  return tables_;
+}
+
 absl::Status ClusterNode::ReadCatalog() {
   const uint64_t version = catalog_->version();
   {
     absl::MutexLock lock(&mutex_);
     if (version == read_version_) return absl::OkStatus();
   }
-  ASSIGN_OR_RETURN(const std::vector<CatalogTable> tables, catalog_->Load());
+  ASSIGN_OR_RETURN(std::vector<CatalogTable> tables, catalog_->Load());
   auto placements = std::make_shared<Placements>();
   const auto add = [&](const cluster::PartitionRecords& records,
-                       uint32_t index_count, bool made) {
+                       uint32_t index_count, bool made,
+                       const std::string& table, const std::string& index) {
     for (const storage::v1::PartitionRecord& record : records) {
       Placed placed;
       placed.id = PartitionId(record.id());
       placed.store = record.store();
       placed.made = made;
+      placed.table = table;
+      placed.index = index;
       placed.replica.partition = placed.id;
       placed.replica.keyspace = storage::KeyspaceId(record.keyspace());
       placed.replica.range = cluster::RangeOf(record);
@@ -442,11 +433,14 @@ absl::Status ClusterNode::ReadCatalog() {
   };
   for (const CatalogTable& table : tables) {
     add(table.partitions, table.table.local_indexes_size(),
-        table.table.state() != storage::v1::TABLE_STATE_CREATING);
+        table.table.state() != storage::v1::TABLE_STATE_CREATING,
+        table.table.name(), "");
     for (size_t i = 0; i < table.index_partitions.size(); ++i) {
       add(table.index_partitions[i], 0,
           table.table.global_indexes(static_cast<int>(i)).state() !=
-              storage::v1::GLOBAL_INDEX_STATE_NEW);
+              storage::v1::GLOBAL_INDEX_STATE_NEW,
+          table.table.name(),
+          table.table.global_indexes(static_cast<int>(i)).name());
     }
   }
   std::vector<std::string> members;
@@ -456,6 +450,8 @@ absl::Status ClusterNode::ReadCatalog() {
   state_->SetMembers(std::move(members));
   absl::MutexLock lock(&mutex_);
   placements_ = std::move(placements);
+  tables_ =
+      std::make_shared<const std::vector<CatalogTable>>(std::move(tables));
   read_version_ = version;
   return absl::OkStatus();
 }
@@ -735,47 +731,6 @@ std::vector<StoreSample> ClusterNode::SampleStores() {
     samples.push_back({absl::StrCat(i), stores_[i]->Metrics()});
   }
   return samples;
-}
-
-std::string ClusterNode::Describe() {
-  const auto placements = this->placements();
-  const std::string leader = LeaderNode(*placements);
-  std::vector<std::string> nodes, replicas;
-  for (const auto& [id, node] : *state_->nodes()) {
-    nodes.push_back(
-        absl::StrCat("{\"id\":", Quoted(Hex(id)),
-                     ",\"alive\":", node.alive ? "true" : "false",
-                     ",\"leads\":", id == leader ? "true" : "false",
-                     ",\"grpc\":", Quoted(node.record.grpc_address()),
-                     ",\"json\":", Quoted(node.record.json_address()),
-                     ",\"admin\":", Quoted(node.record.admin_address()),
-                     ",\"peer\":", Quoted(node.record.peer_address()),
-                     ",\"version\":", Quoted(node.record.version()), "}"));
-  }
-  uint64_t led = 0;
-  for (const auto& store : stores_) {
-    for (const ReplicaInfo& replica : store->Replicas()) {
-      const PartitionId id = replica.partition.id;
-      if (replica.status.role == cluster::Role::kLeader) ++led;
-      replicas.push_back(absl::StrCat(
-          "{\"partition\":", id.value(),
-          ",\"replica\":", replica.status.replica.value(),
-          ",\"role\":", Quoted(NameOf(replica.status.role)),
-          ",\"leader_node\":", Quoted(Hex(NodeOf(id, replica.status.leader))),
-          ",\"term\":", replica.status.term, ",\"applied\":", replica.applied,
-          ",\"items\":", replica.partition.item_count,
-          ",\"bytes\":", replica.partition.item_bytes,
-          ",\"serving\":", replica.serving ? "true" : "false", "}"));
-    }
-  }
-  return absl::StrCat(
-      "{\"cluster\":", Quoted(options_.config.cluster.name),
-      ",\"node\":", Quoted(Hex(self_)), ",\"leader\":", Quoted(Hex(leader)),
-      ",\"serves\":", switchboard_->session() != nullptr ? "true" : "false",
-      ",\"etcd_silent_seconds\":", absl::ToDoubleSeconds(state_->silent_for()),
-      ",\"catalog_version\":", catalog_->version(), ",\"led\":", led,
-      ",\"nodes\":[", absl::StrJoin(nodes, ","), "],\"replicas\":[",
-      absl::StrJoin(replicas, ","), "]}\n");
 }
 
 void ClusterNode::Shutdown(absl::Duration patience) {

@@ -41,6 +41,7 @@
 #include "service/cluster/peer_service.h"
 #include "service/cluster/session.h"
 #include "service/cluster/switchboard.h"
+#include "service/cluster_view.h"
 #include "service/config.h"
 #include "service/doors.h"
 #include "service/metrics.h"
@@ -55,14 +56,14 @@ struct ClusterNodeOptions {
   cluster::ReplicaLoopOptions loop = {};
 };
 
-class ClusterNode {
+class ClusterNode : public ClusterView {
  public:
   // Joins the cluster, or founds it with the others: that may take until enough
   // of them are there. Serves from then on. `give_up` ends the waiting.
   static absl::StatusOr<std::unique_ptr<ClusterNode>> Open(
       ClusterNodeOptions options, const std::atomic<bool>* give_up = nullptr);
   ClusterNode(const ClusterNode&) = delete;
-  ~ClusterNode();
+  ~ClusterNode() override;
 
   const std::string& grpc_address() const { return doors_->grpc_address(); }
   std::string json_address() const { return doors_->json_address(); }
@@ -73,18 +74,22 @@ class ClusterNode {
   // Hands its leadership over, then as Node::Shutdown.
   void Shutdown(absl::Duration patience) ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // How the cluster looks from here, as JSON.
-  std::string Describe();
+  // How the cluster looks from here (cluster_node_view.cc).
+  absl::StatusOr<v1::Topology> Topology() override;
+  absl::StatusOr<v1::DescribeClusterResponse> Describe() override;
+  std::string Page();  // as JSON
 
  private:
   struct Placed {
     storage::PartitionId id;
     uint32_t store = 0;
-    bool made = true;  // false: its table or index is being made
+    bool made = true;          // false: its table or index is being made
+    std::string table, index;  // names; no index: the table's own
     cluster::ReplicaStore::NewReplica replica;  // this node's
     std::map<cluster::ReplicaId, std::string> nodes;
   };
   using Placements = std::map<storage::PartitionId, Placed>;
+  using Tables = std::vector<cluster::CatalogTable>;
 
   explicit ClusterNode(ClusterNodeOptions options);
 
@@ -103,6 +108,7 @@ class ClusterNode {
   absl::Status ReadCatalog() ABSL_LOCKS_EXCLUDED(mutex_);
   std::shared_ptr<const Placements> placements() const
       ABSL_LOCKS_EXCLUDED(mutex_);
+  std::shared_ptr<const Tables> tables() const ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status MakeReplica(storage::PartitionId partition);
   absl::Status MakeMissing();
   void DropOrphans();
@@ -125,6 +131,12 @@ class ClusterNode {
   absl::StatusOr<bool> Replace(const Placed& placed, const std::string& lost,
                                const std::string& spare);
   void EndSession();
+  // Its nodes, those with copies marked.
+  template <typename Response>
+  void DescribeNodes(const Placements& placements, Response* response);
+  void DescribePartitions(
+      const std::vector<storage::v1::PartitionRecord>& records,
+      google::protobuf::RepeatedPtrField<v1::Partition>* out);
   std::vector<StoreSample> SampleStores();
   cluster::ReplicaStore& StoreOf(const Placed& placed) {
     return *stores_[placed.store % stores_.size()];
@@ -154,6 +166,8 @@ class ClusterNode {
   bool draining_ ABSL_GUARDED_BY(mutex_) = false;
   std::shared_ptr<const Placements> placements_ ABSL_GUARDED_BY(mutex_) =
       std::make_shared<Placements>();
+  std::shared_ptr<const Tables> tables_ ABSL_GUARDED_BY(mutex_) =
+      std::make_shared<Tables>();
   uint64_t read_version_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::Mutex making_;  // one replica is made at a time
 

@@ -26,6 +26,7 @@ bool DidNothing(const absl::Status& status) {
 
 void Switchboard::Register(OperationRegistry* registry) {
   for (const auto* const service : PublicServices()) {
+    if (service->name() == "ClusterService") continue;  // each node's own
     for (int i = 0; i < service->method_count(); ++i) {
       const auto* const method = service->method(i);
       const std::string name = method->name();

@@ -29,7 +29,8 @@ class Switchboard {
   Switchboard(Clock* clock, Forwarder* forwarder)
       : clock_(clock), forwarder_(forwarder) {}
 
-  // Every rpc of the public contract, but the Pipeline, which is made of them.
+  // Every rpc of the public contract, but the Pipeline, which is made of them,
+  // and those of ClusterService, which each node answers for itself.
   void Register(OperationRegistry* registry);
 
   // Null: this node has none.

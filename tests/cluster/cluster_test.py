@@ -11,8 +11,8 @@ What is looked at:
   * The index has the items of the table, at the end.
   * Calls fail only where they may.
 
-usage: cluster_test.py DEPLOY_CLUSTER PALLETD_CLUSTER [SECONDS_OF_TROUBLE
-                       [ClusterTest.test_name ...]]
+usage: cluster_test.py DEPLOY_CLUSTER PALLETD_CLUSTER PALLET
+                       [SECONDS_OF_TROUBLE [ClusterTest.test_name ...]]
 """
 import json
 import os
@@ -31,8 +31,8 @@ import boto3
 import botocore.config
 import botocore.exceptions
 
-CLUSTER, PALLETD = sys.argv[1:3]
-TROUBLE = float(sys.argv[3]) if len(sys.argv) > 3 else 12.0
+CLUSTER, PALLETD, PALLET = sys.argv[1:4]
+TROUBLE = float(sys.argv[4]) if len(sys.argv) > 4 else 12.0
 SEED = int(os.environ.get("PALLET_TEST_SEED", random.randrange(10**9)))
 TABLE = "counters"
 GROUPS = 4
@@ -270,6 +270,16 @@ class ClusterTest(unittest.TestCase):
             return not (outcome.result.errors or outcome.result.failures)
         return all(error is None for _, error in errors)
 
+    def restart_all(self, pause):
+        for name in [node["name"] for node in self.cluster.nodes]:
+            time.sleep(pause)
+            node = next(each for each in self.cluster.nodes
+                        if each["name"] == name)
+            os.kill(node["pid"], signal.SIGTERM)
+            while os.path.exists(f"/proc/{node['pid']}/exe"):
+                time.sleep(0.05)
+            self.cluster.up()
+
     def test_any_node_takes_any_request(self):
         clients = [client_of(node) for node in self.cluster.nodes]
         for i, client in enumerate(clients):
@@ -312,17 +322,41 @@ class ClusterTest(unittest.TestCase):
 
     def test_a_rolling_restart_fails_no_call(self):
         load = Load(self.cluster)
-        for name in [node["name"] for node in self.cluster.nodes]:
-            time.sleep(1)
-            node = next(each for each in self.cluster.nodes
-                        if each["name"] == name)
-            os.kill(node["pid"], signal.SIGTERM)
-            while os.path.exists(f"/proc/{node['pid']}/exe"):
-                time.sleep(0.05)
-            self.cluster.up()
+        self.restart_all(pause=1)
         time.sleep(1)
         # Those whose node goes away ask it again until it is back.
         load.check(self, errors_allowed=False)
+
+    def test_the_client_goes_on_through_a_rolling_restart(self):
+        addresses = ",".join(node["grpc"] for node in self.cluster.nodes)
+        # Pipelined, and to the leader: these are on their way when it goes.
+        bench = subprocess.Popen(
+            [PALLET, "-a", addresses, "bench", "put", "--items", "500",
+             "--in-flight", "16", "--seconds", "10"],
+            stdout=subprocess.PIPE, text=True)
+        self.restart_all(pause=0.5)
+        self.assertIsNone(bench.poll(), "the restarts took longer than that")
+        result = json.loads(bench.communicate(timeout=60)[0])
+        print(f"  {result}")
+        self.assertEqual(result["failures"], 0)
+        self.assertGreater(result["operations"], 100)
+
+    def test_the_tool_shows_the_cluster(self):
+        addresses = ",".join(node["grpc"] for node in self.cluster.nodes)
+        shown = subprocess.run([PALLET, "-a", addresses, "cluster", "status"],
+                               capture_output=True, text=True, check=True)
+        rows = [json.loads(line) for line in shown.stdout.splitlines()]
+        nodes = [row for row in rows if "node" in row]
+        self.assertEqual(sorted(node["state"] for node in nodes),
+                         ["leader", "up", "up"])
+        self.assertEqual({node["address"] for node in nodes},
+                         set(addresses.split(",")))
+        tables = [row for row in rows if row.get("table") == TABLE]
+        self.assertEqual(len(tables), 2)
+        for row in tables:
+            self.assertEqual(row["copies"], 3)
+            self.assertEqual(row["led"], row["partitions"])
+        self.assertIn("lag_changes", tables[1])
 
     def test_a_leader_that_hangs_answers_nothing_old(self):
         load = Load(self.cluster)
@@ -420,4 +454,4 @@ class ClusterTest(unittest.TestCase):
 
 if __name__ == "__main__":
     # Clients are left to the collector, sockets and all.
-    unittest.main(argv=sys.argv[:1] + sys.argv[4:], warnings="ignore")
+    unittest.main(argv=sys.argv[:1] + sys.argv[5:], warnings="ignore")

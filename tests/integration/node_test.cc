@@ -17,6 +17,7 @@
 #include "absl/synchronization/notification.h"
 #include "base/random.h"
 #include "base/thread.h"
+#include "pallet/v1/cluster_service.grpc.pb.h"
 #include "pallet/v1/item_service.grpc.pb.h"
 #include "pallet/v1/table_service.grpc.pb.h"
 #include "service/message_bytes.h"
@@ -130,6 +131,62 @@ class NodeTest : public ::testing::TestWithParam<NodeKind> {
   std::unique_ptr<v1::ItemService::Stub> items_;
   std::unique_ptr<v1::TableService::Stub> tables_;
 };
+
+TEST_P(NodeTest, OneNodeIsAClusterOfOne) {
+  Start();
+  CreatePlaces();
+  const auto cluster = v1::ClusterService::NewStub(channel_);
+  v1::GetTopologyRequest request;
+  v1::GetTopologyResponse response;
+  {
+    grpc::ClientContext context;
+    ASSERT_TRUE(cluster->GetTopology(&context, request, &response).ok());
+  }
+  const v1::Topology& topology = response.topology();
+  ASSERT_EQ(topology.nodes_size(), 1);
+  const v1::Node& node = topology.nodes(0);
+  EXPECT_EQ(node.grpc_address(), cluster_->grpc_address());
+  EXPECT_EQ(node.node_id().size(), 32u);
+  EXPECT_TRUE(node.alive() && node.member());
+  ASSERT_EQ(topology.tables_size(), 1);
+  const v1::TableTopology& table = topology.tables(0);
+  EXPECT_EQ(table.table_name(), "Places");
+  EXPECT_EQ(table.key_schema_size(), 2);
+  uint64_t next = 0;
+  for (const v1::Partition& partition : table.partitions()) {
+    EXPECT_EQ(partition.first_hash(), next);
+    next = partition.last_hash() + 1;
+    EXPECT_EQ(partition.leader_node_id(), node.node_id());
+    EXPECT_THAT(partition.replica_node_ids(),
+                ::testing::ElementsAre(node.node_id()));
+  }
+  EXPECT_EQ(next, 0u);
+  // Told once, and again after a change.
+  request.set_known_map_version(topology.map_version());
+  {
+    grpc::ClientContext context;
+    ASSERT_TRUE(cluster->GetTopology(&context, request, &response).ok());
+    EXPECT_FALSE(response.has_topology());
+  }
+  {
+    grpc::ClientContext context;
+    v1::DeleteTableRequest gone;
+    gone.set_table_name("Places");
+    v1::DeleteTableResponse ignored;
+    ASSERT_TRUE(tables_->DeleteTable(&context, gone, &ignored).ok());
+  }
+  {
+    grpc::ClientContext context;
+    ASSERT_TRUE(cluster->GetTopology(&context, request, &response).ok());
+    EXPECT_NE(response.topology().map_version(), request.known_map_version());
+    EXPECT_EQ(response.topology().tables_size(), 0);
+  }
+  grpc::ClientContext context;
+  v1::DescribeClusterResponse described;
+  ASSERT_TRUE(cluster->DescribeCluster(&context, {}, &described).ok());
+  EXPECT_EQ(described.cluster_name(), "");
+  EXPECT_EQ(described.leader_node_id(), node.node_id());
+}
 
 TEST_P(NodeTest, Example) {
   Start();

@@ -578,6 +578,83 @@ TEST_F(CommandTest, StreamsAreListedEnabledAndDisabled) {
             "{\"enabled\":false,\"stream\":\"left\",\"table\":\"u\"}\n");
 }
 
+TEST_F(CommandTest, ClusterStatusAsksEachNode) {
+  DescribeClusterResponse first;
+  first.cluster = "c";
+  first.node = first.leader_node = std::string(32, 'a');
+  for (const char name : {'a', 'b', 'c', 'd'}) {
+    first.nodes.push_back({.id = std::string(32, name),
+                           .alive = name != 'd',
+                           .member = name != 'c',
+                           .grpc_address = std::string(1, name)});
+  }
+  first.replicas = {{.partition = 7,
+                     .table = "t",
+                     .role = ReplicaRole::kLeader,
+                     .applied_index = 10,
+                     .items = 3,
+                     .bytes = 30,
+                     .serving = true},
+                    {.partition = 8,
+                     .table = "t",
+                     .index = "by",
+                     .role = ReplicaRole::kLeader,
+                     .applied_index = 5,
+                     .items = 2,
+                     .bytes = 20,
+                     .serving = true}};
+  DescribeClusterResponse second = first;
+  second.node = std::string(32, 'b');
+  second.replicas[0].role = second.replicas[1].role = ReplicaRole::kFollower;
+  second.replicas[0].applied_index = 6;
+  second.replicas[1].serving = false;
+  DescribeClusterResponse spare = first;
+  spare.node = std::string(32, 'c');
+  spare.replicas.clear();
+  mock_->On<DescribeClusterRequest>(
+      [&](const DescribeClusterRequest&)
+          -> absl::StatusOr<DescribeClusterResponse> { return first; });
+  mock_->On<DescribeTableRequest>(
+      [](const DescribeTableRequest&) -> absl::StatusOr<TableDescription> {
+        TableDescription table{.name = "t"};
+        table.global_indexes.push_back(
+            {.index = {.name = "by"},
+             .progress = IndexProgress{.changes_behind = 4,
+                                       .time_behind = absl::Milliseconds(9)}});
+        return table;
+      });
+  std::vector<std::string> asked;
+  const auto connect =
+      [&](const std::string& address) -> absl::StatusOr<Client> {
+    asked.push_back(address);
+    auto node = std::make_shared<MockConnection>();
+    node->On<DescribeClusterRequest>(
+        [&, address](const DescribeClusterRequest&)
+            -> absl::StatusOr<DescribeClusterResponse> {
+          return address == "b" ? second : spare;
+        });
+    return Client(node);
+  };
+  const std::string printed =
+      Print([&](Session& session) { return ClusterStatus(session, connect); });
+  EXPECT_THAT(asked, ElementsAre("b", "c"));
+  for (const char* line : {
+           "\"leads\":2,\"node\":\"aaaaaaaa\",\"state\":\"leader\"",
+           "\"behind\":4,\"copies\":2",
+           "\"node\":\"bbbbbbbb\",\"state\":\"catching up\"",
+           "\"node\":\"cccccccc\",\"state\":\"spare\"",
+           "\"node\":\"dddddddd\",\"state\":\"gone\"",
+           "{\"behind\":4,\"bytes\":30,\"copies\":2,\"items\":3,\"led\":1,"
+           "\"partitions\":1,\"table\":\"t\"}",
+           "{\"behind\":0,\"bytes\":20,\"copies\":1,\"index\":\"by\","
+           "\"items\":2,\"lag_changes\":4,\"lag_ms\":9,\"led\":1,"
+           "\"partitions\":1,\"table\":\"t\"}",
+       }) {
+    EXPECT_THAT(printed, HasSubstr(line));
+  }
+  EXPECT_EQ(code_, kDone);
+}
+
 TEST_F(CommandTest, TailPrintsChangesUntilItHasEnough) {
   WatchRequest asked;
   int reads = 0;

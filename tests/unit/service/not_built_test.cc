@@ -13,6 +13,7 @@
 #include "gmock/gmock.h"
 #include "google/protobuf/message.h"
 #include "model/errors.h"
+#include "pallet/v1/cluster_service.pb.h"
 #include "pallet/v1/item_service.pb.h"
 #include "pallet/v1/table_service.pb.h"
 #include "pallet/wire/v1/item_service.pb.h"
@@ -45,6 +46,8 @@ void SetScalar(const FieldDescriptor* field, Message* message) {
       return reflection->SetInt32(message, field, 1);
     case FieldDescriptor::CPPTYPE_INT64:
       return reflection->SetInt64(message, field, 1);
+    case FieldDescriptor::CPPTYPE_UINT64:
+      return reflection->SetUInt64(message, field, 1);
     case FieldDescriptor::CPPTYPE_ENUM:
       return reflection->SetEnumValue(message, field, 1);
     default:
@@ -108,6 +111,8 @@ std::vector<const Descriptor*> BuiltRequests() {
           v1::ListTagsOfResourceRequest::descriptor(),
           v1::DescribeLimitsRequest::descriptor(),
           v1::DescribeEndpointsRequest::descriptor(),
+          v1::GetTopologyRequest::descriptor(),
+          v1::DescribeClusterRequest::descriptor(),
           wire::v1::GetItemRequest::descriptor(),
           wire::v1::PutItemRequest::descriptor(),
           wire::v1::DeleteItemRequest::descriptor(),
