@@ -34,6 +34,9 @@
 namespace pallet::service {
 namespace {
 
+// How long connections are given to close when all calls have ended.
+constexpr absl::Duration kFarewell = absl::Milliseconds(300);
+
 using google::protobuf::MethodDescriptor;
 using google::protobuf::ServiceDescriptor;
 
@@ -128,12 +131,16 @@ class GrpcServer::Impl {
     }
     front_end_.gate.Close();
     front_end_.streams.DrainAll();
+    // gRPC tells clients that no more calls are taken, and closes a connection
+    // when they have heard: closed at once, with something unread, it would take
+    // the last answers with it.
+    absl::Duration farewell = std::min(patience, kFarewell);
     if (!front_end_.gate.AwaitEmpty(patience)) {
       front_end_.logger->Warning("grpc.calls_cancelled",
                                  {{"patience", patience}});
+      farewell = absl::ZeroDuration();
     }
-    // Connections without calls are left to close; calls are cancelled now.
-    server_->Shutdown(absl::ToChronoTime(front_end_.clock->Now()));
+    server_->Shutdown(absl::ToChronoTime(front_end_.clock->Now() + farewell));
     server_->Wait();
   }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // How a cluster looks from one of its nodes.
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/escaping.h"
@@ -58,7 +59,13 @@ void ClusterNode::DescribeNodes(const Placements& placements,
                                 Response* response) {
   const Placed* const own = Own(placements);
   for (const auto& [id, known] : *state_->nodes()) {
+    const bool member =
+        own != nullptr &&
+        std::any_of(own->nodes.begin(), own->nodes.end(),
+                    [&id](const auto& each) { return each.second == id; });
+    if (!member && !known.alive) continue;  // it has nothing
     v1::Node* const node = response->add_nodes();
+    node->set_member(member);
     node->set_node_id(Hex(id));
     node->set_alive(known.alive);
     node->set_grpc_address(known.record.grpc_address());
@@ -66,10 +73,6 @@ void ClusterNode::DescribeNodes(const Placements& placements,
     node->set_admin_address(known.record.admin_address());
     node->set_peer_address(known.record.peer_address());
     node->set_version(known.record.version());
-    if (own == nullptr) continue;
-    for (const auto& [replica, place] : own->nodes) {
-      if (place == id) node->set_member(true);
-    }
   }
 }
 
