@@ -3,8 +3,10 @@
 // palletd: reads its settings, opens a node, waits for a signal, closes it.
 // SIGTERM and SIGINT let running calls finish; a second one ends it at once,
 // which costs nothing but the time to replay the log at the next start.
+#include <semaphore.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -33,21 +35,34 @@ using pallet::service::CommandLine;
 using pallet::service::Node;
 using pallet::service::ServerConfig;
 
-sigset_t StopSignals() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
-  return signals;
+// Told by whichever thread the signal came to: Go's have masks of their own, so
+// none can be kept for the one that waits.
+std::atomic<bool> stop_asked{false};
+std::atomic<int> stop_signal{0};
+sem_t stop_wakes;
+
+// The first is told; the next one has its usual effect.
+extern "C" void OnStopSignal(int signal) {
+  const int saved = errno;
+  stop_signal.store(signal);
+  stop_asked.store(true);
+  sem_post(&stop_wakes);
+  errno = saved;
+}
+
+void CatchStopSignals() {
+  sem_init(&stop_wakes, /*pshared=*/0, 0);
+  struct sigaction action = {};
+  action.sa_handler = OnStopSignal;
+  // Go's threads have small stacks, and one more for signals.
+  action.sa_flags = static_cast<int>(SA_ONSTACK | SA_RESTART | SA_RESETHAND);
+  sigaction(SIGTERM, &action, nullptr);
+  sigaction(SIGINT, &action, nullptr);
 }
 
 int WaitForSignal() {
-  const sigset_t signals = StopSignals();
-  int received = 0;
-  sigwait(&signals, &received);
-  // The next one has its usual effect.
-  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
-  return received;
+  while (!stop_asked.load()) sem_wait(&stop_wakes);
+  return stop_signal.load();
 }
 
 template <typename AnyNode>
@@ -71,6 +86,10 @@ void Announce(const AnyNode& node, const ServerConfig& config) {
 template <typename Open>
 int Run(const ServerConfig& config, Logger* logger, Open open) {
   auto node = open();
+  if (!node.ok() && stop_asked.load()) {
+    logger->Info("node.stopped");
+    return 0;
+  }
   if (!node.ok()) {
     logger->Error("node.failed", {{"status", node.status()}});
     std::fprintf(stderr, "palletd: %s\n",
@@ -96,17 +115,13 @@ int ServeAlone(const ServerConfig& config, Logger* logger) {
 }
 
 #ifdef PALLET_CLUSTER
-// A signal ends the waiting for the cluster; there is nothing to close yet.
+// A signal ends the waiting for the cluster too.
 int ServeInCluster(const ServerConfig& config, Logger* logger) {
   return Run(config, logger, [&] {
-    const sigset_t signals = StopSignals();
-    pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
     pallet::service::ClusterNodeOptions options;
     options.config = config;
     options.logger = logger;
-    auto node = pallet::service::ClusterNode::Open(std::move(options));
-    pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-    return node;
+    return pallet::service::ClusterNode::Open(std::move(options), &stop_asked);
   });
 }
 #else
@@ -126,9 +141,7 @@ int ServeInCluster(char** argv) {
 #endif
 
 Logger* Prepare(const ServerConfig& config) {
-  // Before the first thread, so that all inherit it.
-  const sigset_t signals = StopSignals();
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  CatchStopSignals();
   std::signal(SIGPIPE, SIG_IGN);
 
   // Debian's abseil checks the order of locks at each lock, gRPC's and ours,

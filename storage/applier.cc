@@ -77,7 +77,9 @@ absl::Status Applier::Flush() {
   }
   {
     absl::MutexLock lock(&publish_);
-    if (CurrentView()->active->rows.versions() > 0) Rotate();
+    // A state without rows counts too: replicas have entries without effects,
+    // and the frame they stand in is not needed any more once they are applied.
+    if (!CurrentView()->active->after.empty()) Rotate();
     last = CurrentView()->full;
   }
   absl::MutexLock lock(&mutex_);

@@ -115,6 +115,30 @@ TEST_F(ApplierTest, WhatIsPublishedIsVisibleBeforeAndAfterItIsApplied) {
   EXPECT_EQ(ReadBatch(true), 1u);
 }
 
+// A replica's entries without effects change its state and no row.
+TEST_F(ApplierTest, AStateWithoutRowsIsFlushedToo) {
+  Start(1000);
+  PartitionState state;
+  state.info.id = kPartition;
+  state.info.keyspace = kKeyspace;
+  state.index = 7;
+  Batch& batch = batches_[0];
+  batch.Reset(1);
+  batch.frame = FrameNumber(1);
+  batch.Add(state);
+  applier_->Publish(batch);
+  ASSERT_TRUE(applier_->Flush().ok());
+  absl::StatusOr<ImageRead> read = fixture_.image().Read();
+  ASSERT_TRUE(read.ok());
+  const auto row = read->Get(DatabaseId::kPartitions, PartitionKey(kPartition));
+  ASSERT_TRUE(row.ok() && row->has_value());
+  const auto found = DecodePartitionState(kPartition, **row);
+  ASSERT_TRUE(found.ok()) << found.status();
+  EXPECT_EQ(found->index, 7u);
+  applier_->AtCommitBoundary(
+      [](FrameNumber applied) { EXPECT_EQ(applied, FrameNumber(1)); });
+}
+
 // A reader takes the memtables first and the image later. In between a memtable
 // may have been applied, and the image gone on: neither a gap nor an old row
 // over a newer one may show.

@@ -2,6 +2,7 @@
 #include "cluster/replica/replica_store.h"
 
 #include <atomic>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -306,6 +307,36 @@ TEST(ReplicaStoreTest, TheWholeGroupStartsAgain) {
     EXPECT_EQ(group.Get(kPartition, Key("7")), absl::StrCat(round));
   }
   EXPECT_EQ(group.Get(kPartition, Key("behind the checkpoint")), "x");
+  group.ExpectEqual(kPartition, {0, 1, 2});
+}
+
+// Each leader begins with an entry that has no effects.
+TEST(ReplicaStoreTest, AGroupThatTookNoWritesStartsAgain) {
+  constexpr PartitionId kOther{2};
+  constexpr KeyspaceId kOtherKeyspace{2};
+  ReplicaGroup group(3);
+  group.Found(kPartition, kKeyspace, {0, 1, 2});
+  group.AwaitLeader(kPartition);
+  // Making a replica goes to the image at once, past what waits for it.
+  group.Found(kOther, kOtherKeyspace, {0, 1, 2});
+  group.AwaitLeader(kOther);
+  for (int round = 0; round < 3; ++round) {
+    for (int node = 0; node < 3; ++node) {
+      ASSERT_TRUE(group.store(node).Checkpoint().ok());
+    }
+    std::map<int, uint64_t> applied;
+    for (int node = 0; node < 3; ++node) {
+      applied[node] = group.store(node).Replica(kPartition)->applied;
+      group.Stop(node);
+    }
+    for (int node = 0; node < 3; ++node) {
+      group.Start(node);
+      EXPECT_GE(group.store(node).Replica(kPartition)->applied, applied[node]);
+    }
+    group.AwaitLeader(kPartition);
+    group.AwaitLeader(kOther);
+  }
+  group.Put(kPartition, Key("a"), "1");
   group.ExpectEqual(kPartition, {0, 1, 2});
 }
 
