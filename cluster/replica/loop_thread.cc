@@ -335,6 +335,14 @@ void LoopThread::Refresh(PartitionId partition) {
     absl::MutexLock lock(&views_mutex_);
     views_[partition].second = hosted.status;
   }
+  const bool led = before.role == Role::kLeader;
+  const bool leads = hosted.status.role == Role::kLeader;
+  if (led != leads || (leads && before.term != hosted.status.term)) {
+    parts_.logger->Info(leads ? "replica.leads" : "replica.leads_no_more",
+                        {{"partition", partition.value()},
+                         {"term", hosted.status.term},
+                         {"leader", hosted.status.leader.value()}});
+  }
   if (parts_.on_changed != nullptr &&
       (before.leader != hosted.status.leader ||
        before.members != hosted.status.members)) {

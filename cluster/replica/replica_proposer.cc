@@ -26,10 +26,19 @@ constexpr char kNotLedHere[] = "pallet.cluster/not-led-here";
 constexpr uint64_t kChainBits = 24;
 constexpr uint64_t kBatchBytes = uint64_t{2} << 20;
 
+void SetLeader(ReplicaId leader, absl::Status* status) {
+  std::string payload;
+  AppendU64(&payload, leader.value());
+  status->SetPayload(kNotLedHere, absl::Cord(payload));
+}
+
+// Another attempt may fare better, here or elsewhere.
 absl::Status DidNotHappen() {
-  return model::MakeError(Reason::kThrottling,
-                          "the partition's leader is changing: the write did "
-                          "not happen");
+  absl::Status status = model::MakeError(
+      Reason::kThrottling,
+      "the partition's leader is changing: the write did not happen");
+  SetLeader(ReplicaId(), &status);
+  return status;
 }
 
 absl::Status Unknown() {
@@ -49,9 +58,7 @@ absl::Status NotLedHere(PartitionId partition, ReplicaId leader) {
   absl::Status status = model::MakeError(
       Reason::kThrottling, absl::StrCat("partition ", partition.value(),
                                         " is not led by this replica"));
-  std::string payload;
-  AppendU64(&payload, leader.value());
-  status.SetPayload(kNotLedHere, absl::Cord(payload));
+  SetLeader(leader, &status);
   return status;
 }
 

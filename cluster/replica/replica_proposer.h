@@ -138,9 +138,10 @@ class ReplicaProposer {
   Thread thread_;
 };
 
-// The partition is not led by this replica (now). Did nothing.
+// The partition is not led by this replica (now). Nothing was done.
 absl::Status NotLedHere(storage::PartitionId partition, ReplicaId leader);
-// True for such an error; the leader as far as it is known, or ReplicaId().
+// True for such an error, and for that of a write of which it is known that it
+// did not happen; the leader as far as it is known, or ReplicaId().
 bool IsNotLedHere(const absl::Status& status, ReplicaId* leader);
 
 }  // namespace pallet::cluster

@@ -537,6 +537,9 @@ absl::Status ReplicaStoreImpl::ReadStrong(
     });
     if (leased || !read.ok()) return read;
   }
+  if (patience <= absl::ZeroDuration()) {
+    return NotLedHere(partition, view->leader.load());
+  }
   if (!loop_->WaitForRound(partition, patience) || !IsReadable(partition)) {
     return NotLedHere(partition, view->leader.load());
   }

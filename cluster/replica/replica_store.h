@@ -91,7 +91,8 @@ class ReplicaStore : public storage::Store {
 
   // As Read, and all that was acknowledged before the call is seen: with a
   // lease at once, else after a round of the group. NotLedHere if this replica
-  // cannot know in time; any replica may be asked. `body` may be run twice.
+  // cannot know in time; any replica may be asked. With no patience only the
+  // lease counts, and nothing blocks. `body` may be run twice.
   virtual absl::Status ReadStrong(
       storage::PartitionId partition, absl::Duration patience,
       absl::FunctionRef<absl::Status(storage::ReadTransaction&)> body) = 0;

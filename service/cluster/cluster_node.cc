@@ -279,8 +279,14 @@ absl::Status ClusterNode::OpenStores() {
   forwarder.self = self_;
   forwarder.address_of = address_of;
   forwarder_ = std::make_unique<Forwarder>(std::move(forwarder));
-  switchboard_ =
-      std::make_unique<Switchboard>(options_.clock, forwarder_.get());
+  const ReadConfig& config = options_.config.read;
+  ExecutorOptions read;
+  read.name = "read";
+  read.threads = config.threads != 0 ? config.threads : std::max(2u, Cores());
+  read.queue_limit = config.queue;
+  read_pool_ = std::make_unique<Executor>(read);
+  switchboard_ = std::make_unique<Switchboard>(options_.clock, forwarder_.get(),
+                                               read_pool_.get());
   return absl::OkStatus();
 }
 
@@ -290,12 +296,6 @@ absl::Status ClusterNode::OpenDoors() {
   control.name = "control";
   control.queue_limit = kControlQueue;
   control_ = std::make_unique<Executor>(control);
-  ExecutorOptions read;
-  read.name = "read";
-  read.threads =
-      config.read.threads != 0 ? config.read.threads : std::max(2u, Cores());
-  read.queue_limit = config.read.queue;
-  read_pool_ = std::make_unique<Executor>(read);
   PeerServiceOptions peers;
   peers.clock = options_.clock;
   peers.logger = options_.logger;

@@ -3,6 +3,7 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <atomic>
 #include <chrono>
 #include <deque>
 #include <optional>
@@ -84,6 +85,8 @@ struct Forwarder::Peer {
 };
 
 struct Forwarder::Call {
+  std::string node;
+  std::atomic<bool> left{false};
   std::shared_ptr<Peer> peer;
   grpc::ClientContext context;
   v1::ForwardRequest request;
@@ -101,6 +104,15 @@ void Forwarder::Stop() {
   for (const auto& [call, shared] : calls_) call->context.TryCancel();
   mutex_.Await(absl::Condition(
       +[](decltype(calls_)* calls) { return calls->empty(); }, &calls_));
+}
+
+void Forwarder::LeaveOthers(const std::string& node) {
+  absl::MutexLock lock(&mutex_);
+  for (const auto& [call, shared] : calls_) {
+    if (call->node == node) continue;
+    call->left = true;
+    call->context.TryCancel();
+  }
 }
 
 std::shared_ptr<Forwarder::Peer> Forwarder::PeerOf(const std::string& node) {
@@ -142,6 +154,7 @@ void Forwarder::Forward(const std::string& node, absl::string_view operation,
                         absl::string_view request, const CallContext& context,
                         Reply reply) {
   auto call = std::make_shared<Call>();
+  call->node = node;
   call->peer = PeerOf(node);
   if (call->peer == nullptr) return reply(NotSent("its address is not known"));
   // What is not connected is not asked: it would not be known what came of it.
@@ -163,6 +176,10 @@ void Forwarder::Forward(const std::string& node, absl::string_view operation,
       [this, raw](const grpc::Status& status) {
         if (status.ok()) {
           raw->reply(Unwrap(std::move(raw->response)));
+        } else if (raw->left) {
+          raw->reply(Broken({grpc::StatusCode::UNAVAILABLE,
+                             "it leads no more, and did not answer"},
+                            true));
         } else {
           raw->reply(Broken(status, true));
         }

@@ -52,6 +52,9 @@ class Forwarder {
       const std::string& node, absl::string_view operation,
       absl::string_view request, const CallContext& context);
 
+  // Calls that are under way on other nodes end as if the connection had broken.
+  void LeaveOthers(const std::string& node) ABSL_LOCKS_EXCLUDED(mutex_);
+
   // Cancels what is under way and waits for it.
   void Stop() ABSL_LOCKS_EXCLUDED(mutex_);
 

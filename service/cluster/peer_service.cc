@@ -44,43 +44,8 @@ void Wrap(absl::StatusOr<std::string> result, v1::ForwardResponse* response) {
 
 // A call that was told that nothing was done.
 bool IsRefusal(const absl::StatusOr<std::string>& result) {
-  return !result.ok() && IsNotSent(result.status());
+  return !result.ok() && DidNothing(result.status());
 }
-
-// One stream of packets.
-class PacketReader final : public grpc::ServerReadReactor<v1::PacketFrame> {
- public:
-  explicit PacketReader(const PeerServiceOptions& options) : options_(options) {
-    StartRead(&frame_);
-  }
-
-  void OnReadDone(bool ok) override {
-    if (!ok) return Finish(grpc::Status::OK);
-    if (!greeted_) {
-      if (const absl::Status status = cluster::CheckHello(
-              frame_.hello(), options_.incarnation, options_.self);
-          !status.ok()) {
-        return Finish(NotForUs(status));
-      }
-      greeted_ = true;
-    }
-    std::vector<cluster::Packet> packets;
-    if (const absl::Status status = cluster::DecodePackets(frame_, &packets);
-        !status.ok()) {
-      return Finish(
-          {grpc::StatusCode::INVALID_ARGUMENT, std::string(status.message())});
-    }
-    if (!packets.empty()) options_.on_packets(std::move(packets));
-    frame_.Clear();
-    StartRead(&frame_);
-  }
-  void OnDone() override { delete this; }
-
- private:
-  const PeerServiceOptions& options_;
-  v1::PacketFrame frame_;
-  bool greeted_ = false;
-};
 
 // A forwarded call. Lives until gRPC is done with it and it was answered.
 class ForwardCall final : public grpc::ServerUnaryReactor {
@@ -139,7 +104,7 @@ class ForwardPages final : public grpc::ServerWriteReactor<v1::ForwardResponse>,
     if (source.ok()) {
       pages->source_ = *std::move(source);
       pages->Produce();
-    } else if (IsNotSent(source.status())) {
+    } else if (DidNothing(source.status())) {
       pages->End(NotForUs(source.status()));
     } else {
       pages->EndWith(source.status());
@@ -234,7 +199,11 @@ class ForwardPages final : public grpc::ServerWriteReactor<v1::ForwardResponse>,
 
 }  // namespace
 
-class PeerService::Impl final : public v1::Peer::CallbackService {
+// Packets have threads of their own, one for each stream: what a forwarded call
+// does to gRPC's few threads must not hold them up.
+class PeerService::Impl final
+    : public v1::Peer::WithCallbackMethod_Forward<
+          v1::Peer::WithCallbackMethod_ForwardStream<v1::Peer::Service>> {
  public:
   absl::Status Listen(const std::string& address) {
     grpc::ServerBuilder builder;
@@ -269,11 +238,34 @@ class PeerService::Impl final : public v1::Peer::CallbackService {
 
   const std::string& address() const { return address_; }
 
-  grpc::ServerReadReactor<v1::PacketFrame>* Packets(
-      grpc::CallbackServerContext*, v1::PacketsDone*) override {
+  grpc::Status Packets(grpc::ServerContext*,
+                       grpc::ServerReader<v1::PacketFrame>* reader,
+                       v1::PacketsDone*) override {
     const PeerServiceOptions* const options = this->options();
-    if (options == nullptr) return new Refused<v1::PacketFrame>();
-    return new PacketReader(*options);
+    if (options == nullptr) {
+      return {grpc::StatusCode::UNAVAILABLE, "the node is starting"};
+    }
+    bool greeted = false;
+    v1::PacketFrame frame;
+    while (reader->Read(&frame)) {
+      if (!greeted) {
+        if (const absl::Status status = cluster::CheckHello(
+                frame.hello(), options->incarnation, options->self);
+            !status.ok()) {
+          return NotForUs(status);
+        }
+        greeted = true;
+      }
+      std::vector<cluster::Packet> packets;
+      if (const absl::Status status = cluster::DecodePackets(frame, &packets);
+          !status.ok()) {
+        return {grpc::StatusCode::INVALID_ARGUMENT,
+                std::string(status.message())};
+      }
+      if (!packets.empty()) options->on_packets(std::move(packets));
+      frame.Clear();
+    }
+    return grpc::Status::OK;
   }
 
   grpc::ServerUnaryReactor* Forward(grpc::CallbackServerContext* context,
@@ -297,14 +289,6 @@ class PeerService::Impl final : public v1::Peer::CallbackService {
   }
 
  private:
-  template <typename Message>
-  class Refused final : public grpc::ServerReadReactor<Message> {
-   public:
-    Refused() {
-      this->Finish({grpc::StatusCode::UNAVAILABLE, "the node is starting"});
-    }
-    void OnDone() override { delete this; }
-  };
   class RefusedStream final
       : public grpc::ServerWriteReactor<v1::ForwardResponse> {
    public:

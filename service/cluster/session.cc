@@ -18,13 +18,21 @@ using storage::PartitionId;
 
 // How long a strong read waits for the word of the others.
 constexpr absl::Duration kReadPatience = absl::Seconds(3);
+// So often it looks whether the session has ended meanwhile.
+constexpr absl::Duration kReadRound = absl::Milliseconds(500);
 // How long a new partition may take until it is led here.
 constexpr absl::Duration kCreationPatience = absl::Seconds(20);
 constexpr absl::Duration kLook = absl::Milliseconds(20);
 
 absl::Status Ended() { return NotSent("it has just changed"); }
 
+thread_local bool no_waiting = false;
+
 }  // namespace
+
+Session::NoWaiting::NoWaiting() : before_(std::exchange(no_waiting, true)) {}
+
+Session::NoWaiting::~NoWaiting() { no_waiting = before_; }
 
 // A store as the session's partition host sees it: of partitions that are led
 // here, as if there were one copy.
@@ -45,7 +53,18 @@ class Session::LeaderStore final : public storage::Store {
       PartitionId partition,
       absl::FunctionRef<absl::Status(storage::ReadTransaction&)> body)
       override {
-    return store_->ReadStrong(partition, kReadPatience, body);
+    if (no_waiting) {
+      return store_->ReadStrong(partition, absl::ZeroDuration(), body);
+    }
+    Clock* const clock = session_->options_.clock;
+    const absl::Duration end = clock->Monotonic() + kReadPatience;
+    while (true) {
+      absl::Status read = store_->ReadStrong(partition, kReadRound, body);
+      cluster::ReplicaId leader;
+      if (!cluster::IsNotLedHere(read, &leader)) return read;
+      if (session_->ended_.load()) return Ended();
+      if (clock->Monotonic() >= end) return read;
+    }
   }
   absl::Status CreatePartition(PartitionId id, storage::KeyspaceId,
                                storage::HashRange, uint32_t) override {

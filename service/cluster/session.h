@@ -48,6 +48,19 @@ struct SessionOptions {
 
 class Session {
  public:
+  // While one is alive, strong reads of this thread do not wait for the word of
+  // other nodes, but fail as of a partition that is not led here. A thread that
+  // carries the network's bytes must not wait for what these bytes say.
+  class NoWaiting {
+   public:
+    NoWaiting();
+    NoWaiting(const NoWaiting&) = delete;
+    ~NoWaiting();
+
+   private:
+    const bool before_;
+  };
+
   // REQUIRES: this node leads all partitions of the catalog, but for those that
   // are still to be made.
   static absl::StatusOr<std::shared_ptr<Session>> Open(SessionOptions options);

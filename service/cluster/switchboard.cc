@@ -5,6 +5,7 @@
 
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "cluster/replica/replica_proposer.h"
 #include "model/errors.h"
 #include "service/public_services.h"
@@ -16,13 +17,24 @@ namespace {
 // times what an election takes.
 constexpr absl::Duration kPatience = absl::Seconds(8);
 constexpr size_t kMostWaiting = 4096;
+// A node that hands over answers what it has within that.
+constexpr absl::Duration kLastAnswers = absl::Milliseconds(500);
+
+// An operation that may be run again when nobody knows what came of it.
+bool ChangesNothing(absl::string_view name) {
+  for (const absl::string_view prefix : {"Get", "BatchGet", "TransactGet",
+                                         "Query", "Scan", "List", "Describe"}) {
+    if (absl::StartsWith(name, prefix)) return true;
+  }
+  return false;
+}
+
+}  // namespace
 
 bool DidNothing(const absl::Status& status) {
   cluster::ReplicaId leader;
   return IsNotSent(status) || cluster::IsNotLedHere(status, &leader);
 }
-
-}  // namespace
 
 void Switchboard::Register(OperationRegistry* registry) {
   for (const auto* const service : PublicServices()) {
@@ -50,6 +62,7 @@ void Switchboard::Register(OperationRegistry* registry) {
 void Switchboard::SetSession(std::shared_ptr<Session> session) {
   absl::MutexLock lock(&mutex_);
   session_ = std::move(session);
+  leave_others_at_ = clock_->Monotonic() + kLastAnswers;
 }
 
 std::shared_ptr<Session> Switchboard::session() const {
@@ -59,22 +72,53 @@ std::shared_ptr<Session> Switchboard::session() const {
 
 void Switchboard::SetLeader(const std::string& node) {
   absl::MutexLock lock(&mutex_);
+  if (leader_ == node) return;
   leader_ = node;
+  leave_others_at_ = clock_->Monotonic() + kLastAnswers;
 }
+
+// A call in the session here.
+struct Switchboard::Attempt {
+  std::shared_ptr<Session> session;
+  absl::string_view name, request;
+  CallContext context;
+  Reply reply;
+};
 
 void Switchboard::RunHere(absl::string_view name, absl::string_view request,
                           const CallContext& context, Reply reply) {
   const std::shared_ptr<Session> session = this->session();
   if (session == nullptr) return reply(NotSent("this node does not lead"));
+  // Without a lease, reads wait for a round of the group: not on this thread,
+  // which may be one of those that such a round needs.
+  Reply first =
+      [this, session, name, request, context,
+       reply = std::move(reply)](absl::StatusOr<std::string> result) mutable {
+        if (result.ok() || !DidNothing(result.status())) {
+          return reply(std::move(result));
+        }
+        auto again = std::make_shared<Attempt>(
+            Attempt{session, name, request, context, std::move(reply)});
+        if (!read_pool_->TrySubmit([again] { Start(std::move(*again)); })) {
+          again->reply(std::move(result));
+        }
+      };
+  const Session::NoWaiting no_waiting;
+  Start({session, name, request, context, std::move(first)});
+}
+
+void Switchboard::Start(Attempt attempt) {
+  const std::shared_ptr<Session> session = std::move(attempt.session);
   const bool open = session->Enter();
   const Operation* const operation =
-      open ? session->operations().Find(name) : nullptr;
+      open ? session->operations().Find(attempt.name) : nullptr;
   if (operation == nullptr) {
     session->Leave();
-    return reply(open ? RpcNotBuilt(name) : NotSent("it has just changed"));
+    return attempt.reply(open ? RpcNotBuilt(attempt.name)
+                              : NotSent("it has just changed"));
   }
-  (*operation)(request, context,
-               [session, reply = std::move(reply)](
+  (*operation)(attempt.request, attempt.context,
+               [session, reply = std::move(attempt.reply)](
                    absl::StatusOr<std::string> result) mutable {
                  reply(std::move(result));
                  session->Leave();
@@ -120,9 +164,12 @@ void Switchboard::TryNow(std::shared_ptr<Waiting> call) {
   }
   // A copy: what is tried again needs the request.
   Reply reply = [this, call](absl::StatusOr<std::string> result) {
-    if (!result.ok() && DidNothing(result.status())) {
-      return WaitOrGiveUp(call, result.status());
-    }
+    const bool again =
+        !result.ok() &&
+        (DidNothing(result.status()) ||
+         (ChangesNothing(call->name) &&
+          model::ReasonOf(result.status()) == model::Reason::kOutcomeUnknown));
+    if (again) return WaitOrGiveUp(call, result.status());
     call->reply(std::move(result));
   };
   if (here) {
@@ -167,10 +214,18 @@ absl::StatusOr<std::unique_ptr<PageSource>> Switchboard::Open(
 
 void Switchboard::Pump() {
   std::deque<std::shared_ptr<Waiting>> calls;
+  bool leaves = false;
+  std::string leader;
   {
     absl::MutexLock lock(&mutex_);
     calls.swap(waiting_);
+    // Where nobody leads, who did may still answer.
+    leaves = clock_->Monotonic() >= leave_others_at_ &&
+             (session_ != nullptr || !leader_.empty());
+    if (leaves) leave_others_at_ = absl::InfiniteDuration();
+    leader = leader_;
   }
+  if (leaves) forwarder_->LeaveOthers(leader);
   for (std::shared_ptr<Waiting>& call : calls) TryNow(std::move(call));
 }
 
