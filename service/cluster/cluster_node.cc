@@ -29,6 +29,7 @@ using storage::PartitionId;
 constexpr absl::Duration kLook = absl::Milliseconds(20);
 constexpr absl::Duration kJoinRetry = absl::Milliseconds(200);
 constexpr absl::Duration kTransferEvery = absl::Milliseconds(100);
+constexpr uint32_t kTransfersToOne = 3;
 constexpr absl::Duration kReplaceEvery = absl::Milliseconds(250);
 constexpr absl::Duration kHandOverPatience = absl::Seconds(3);
 constexpr size_t kControlQueue = 256;
@@ -744,9 +745,8 @@ void ClusterNode::Shutdown(absl::Duration patience) {
     // Somebody else leads first, so that calls find him.
     const absl::Duration end =
         options_.clock->Monotonic() + std::min(patience, kHandOverPatience);
-    std::string to;
     absl::Notification never;
-    while (options_.clock->Monotonic() < end) {
+    for (uint32_t attempt = 0; options_.clock->Monotonic() < end; ++attempt) {
       const auto placements = this->placements();
       bool leads = false;
       for (const auto& [id, placed] : *placements) {
@@ -754,10 +754,13 @@ void ClusterNode::Shutdown(absl::Duration patience) {
       }
       if (!leads) break;
       const auto nodes = state_->nodes();
+      std::vector<std::string> others;
       for (const auto& [id, node] : *nodes) {
-        if (id != self_ && node.alive && (to.empty() || to == id)) to = id;
+        if (id != self_ && node.alive) others.push_back(id);
       }
-      if (to.empty()) break;
+      if (others.empty()) break;
+      // One that has just come may not be able to take it.
+      const std::string& to = others[attempt / kTransfersToOne % others.size()];
       for (const auto& [id, placed] : *placements) {
         ReplicaStore& store = StoreOf(placed);
         if (!store.Leads(id)) continue;
