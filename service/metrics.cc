@@ -206,6 +206,64 @@ void CollectFeeds(const FeedSample& sample, std::vector<MetricFamily>* out) {
       out);
 }
 
+void CollectCluster(const ClusterSample& sample,
+                    std::vector<MetricFamily>* out) {
+  const auto gauge = [out](const char* name, const char* help, double value) {
+    AddOne(name, help, MetricType::Gauge, value, out);
+  };
+  const auto count = [out](const char* name, const char* help, uint64_t value) {
+    AddOne(name, help, MetricType::Counter, static_cast<double>(value), out);
+  };
+  MetricFamily members = Family("pallet_cluster_members",
+                                "Nodes with copies, as etcd has heard of them.",
+                                MetricType::Gauge);
+  AddValue(&members, {{"state", "alive"}},
+           static_cast<double>(sample.members_alive));
+  AddValue(&members, {{"state", "lost"}},
+           static_cast<double>(sample.members_lost));
+  out->push_back(std::move(members));
+  gauge("pallet_cluster_has_leader", "1 if this node knows one that leads.",
+        sample.has_leader ? 1 : 0);
+  gauge("pallet_cluster_leads", "1 if this node runs the requests.",
+        sample.leads ? 1 : 0);
+  count("pallet_cluster_sessions_total",
+        "How often this node has begun to run the requests.", sample.sessions);
+  gauge("pallet_cluster_calls_waiting", "Calls that wait for a leader.",
+        static_cast<double>(sample.calls_waiting));
+  gauge("pallet_cluster_etcd_silent_seconds",
+        "For how long etcd has not answered this node.",
+        sample.etcd_silent_seconds);
+  MetricFamily replicas =
+      Family("pallet_replicas", "Replicas on this node.", MetricType::Gauge);
+  AddValue(&replicas, {{"role", "leader"}},
+           static_cast<double>(sample.leaders));
+  AddValue(&replicas, {{"role", "follower"}},
+           static_cast<double>(sample.followers));
+  AddValue(&replicas, {{"role", "candidate"}},
+           static_cast<double>(sample.candidates));
+  out->push_back(std::move(replicas));
+  gauge("pallet_replicas_not_serving",
+        "Replicas on this node whose copies are not whole yet.",
+        static_cast<double>(sample.not_serving));
+  MetricFamily applied = Family(
+      "pallet_replica_applied_entries",
+      "Entries that this node's replicas have applied; the greatest among the "
+      "nodes less this is how far they are behind.",
+      MetricType::Counter);
+  for (const ClusterSample::Table& table : sample.tables) {
+    AddValue(&applied, {{"table", table.table}, {"index", table.index}},
+             static_cast<double>(table.applied));
+  }
+  if (!sample.tables.empty()) out->push_back(std::move(applied));
+  count("pallet_peer_frames_total", "Messages sent to other nodes.",
+        sample.frames_sent);
+  count("pallet_peer_packets_total", "Raft packets in them.",
+        sample.packets_sent);
+  count("pallet_peer_packets_dropped_total",
+        "Packets dropped because a node took none for too long.",
+        sample.packets_dropped);
+}
+
 // Resident bytes of this process, 0 where /proc does not tell.
 double ResidentBytes() {
   uint64_t total = 0, resident = 0;
@@ -345,6 +403,7 @@ struct Metrics::Impl {
       ABSL_GUARDED_BY(source_mutex);
   std::function<ExpirySample()> expiry ABSL_GUARDED_BY(source_mutex);
   std::function<FeedSample()> feeds ABSL_GUARDED_BY(source_mutex);
+  std::function<ClusterSample()> cluster ABSL_GUARDED_BY(source_mutex);
   std::function<uint64_t()> connections ABSL_GUARDED_BY(source_mutex);
 
   void CollectOperations(std::vector<MetricFamily>* out) const {
@@ -419,6 +478,11 @@ void Metrics::SetFeedSource(std::function<FeedSample()> source) {
   impl_->feeds = std::move(source);
 }
 
+void Metrics::SetClusterSource(std::function<ClusterSample()> source) {
+  absl::MutexLock lock(&impl_->source_mutex);
+  impl_->cluster = std::move(source);
+}
+
 void Metrics::SetConnectionSource(std::function<uint64_t()> source) {
   absl::MutexLock lock(&impl_->source_mutex);
   impl_->connections = std::move(source);
@@ -434,6 +498,7 @@ std::string Metrics::Text() const {
     if (impl_->indexes) CollectIndexes(impl_->indexes(), &families);
     if (impl_->expiry) CollectExpiry(impl_->expiry(), &families);
     if (impl_->feeds) CollectFeeds(impl_->feeds(), &families);
+    if (impl_->cluster) CollectCluster(impl_->cluster(), &families);
     if (impl_->connections) {
       AddOne("pallet_json_connections",
              "Connections to the DynamoDB JSON port.", MetricType::Gauge,

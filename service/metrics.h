@@ -12,6 +12,8 @@
 //   pallet_index_*{table,index}                   see IndexSample
 //   pallet_expiry_*, pallet_expiry_due_*{table}   see ExpirySample
 //   pallet_stream_*{table}, pallet_watches_*      see FeedSample
+//   pallet_cluster_*, pallet_replicas*, pallet_replica_applied_entries{table,
+//   index}, pallet_peer_*                         see ClusterSample
 //   process_resident_memory_bytes, process_start_time_seconds, pallet_info
 //
 // Thread-safe.
@@ -112,6 +114,24 @@ struct FeedSample {
   std::vector<Table> tables = {};
 };
 
+// A cluster as one of its nodes sees it, at the time of a scrape.
+struct ClusterSample {
+  uint64_t members_alive = 0, members_lost = 0;  // nodes with copies
+  bool has_leader = false;                       // one that is known here
+  bool leads = false;                            // this node, and it serves
+  uint64_t sessions = 0;                         // begun here since the start
+  uint64_t calls_waiting = 0;                    // for a leader
+  double etcd_silent_seconds = 0;
+  uint64_t leaders = 0, followers = 0, candidates = 0;  // replicas here
+  uint64_t not_serving = 0;  // of these; their copies are not whole yet
+  uint64_t frames_sent = 0, packets_sent = 0, packets_dropped = 0;
+  struct Table {
+    std::string table, index;  // no index: the table's own partitions
+    uint64_t applied = 0;      // entries of all its partitions, from the first
+  };
+  std::vector<Table> tables = {};
+};
+
 class Metrics {
  public:
   explicit Metrics(Clock* clock);
@@ -131,6 +151,7 @@ class Metrics {
   // As SetStoreSource.
   void SetExpirySource(std::function<ExpirySample()> source);
   void SetFeedSource(std::function<FeedSample()> source);
+  void SetClusterSource(std::function<ClusterSample()> source);
 
   // Asked at each scrape: connections of the DynamoDB JSON port open now.
   void SetConnectionSource(std::function<uint64_t()> source);

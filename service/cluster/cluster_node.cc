@@ -270,7 +270,6 @@ absl::Status ClusterNode::OpenStores() {
                      ReplicaStore::Open(std::move(store)));
   }
   RETURN_IF_ERROR(directory_->MarkFounded());
-  metrics_.SetStoreSource([this] { return SampleStores(); });
   RETURN_IF_ERROR(ReadCatalog());
   RETURN_IF_ERROR(MakeMissing());
   DropOrphans();
@@ -288,6 +287,7 @@ absl::Status ClusterNode::OpenStores() {
   read_pool_ = std::make_unique<Executor>(read);
   switchboard_ = std::make_unique<Switchboard>(options_.clock, forwarder_.get(),
                                                read_pool_.get());
+  SetMetricSources();
   return absl::OkStatus();
 }
 
@@ -591,6 +591,7 @@ void ClusterNode::LookAfterSession() {
     return;
   }
   switchboard_->SetSession(*opened);
+  ++sessions_;
   state_->TellLeader(self_);
   options_.logger->Info("session.opened",
                         {{"partitions", placements->size()},
@@ -726,14 +727,6 @@ absl::Status ClusterNode::Health() {
   return absl::OkStatus();
 }
 
-std::vector<StoreSample> ClusterNode::SampleStores() {
-  std::vector<StoreSample> samples;
-  for (size_t i = 0; i < stores_.size(); ++i) {
-    samples.push_back({absl::StrCat(i), stores_[i]->Metrics()});
-  }
-  return samples;
-}
-
 void ClusterNode::Shutdown(absl::Duration patience) {
   {
     absl::MutexLock lock(&mutex_);
@@ -784,6 +777,7 @@ void ClusterNode::Shutdown(absl::Duration patience) {
   if (control_ != nullptr) control_->Shutdown();
   if (state_ != nullptr) state_->Stop();
   if (transport_ != nullptr) transport_->Stop();
+  if (doors_ != nullptr) doors_->CloseAdmin();  // its pages look at the stores
   stores_.clear();
   options_.logger->Info("node.drained");
 }

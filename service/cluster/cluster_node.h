@@ -137,7 +137,12 @@ class ClusterNode : public ClusterView {
   void DescribePartitions(
       const std::vector<storage::v1::PartitionRecord>& records,
       google::protobuf::RepeatedPtrField<v1::Partition>* out);
+  void SetMetricSources();
   std::vector<StoreSample> SampleStores();
+  ClusterSample SampleCluster();
+  // What the session's core says; an empty sample without a session.
+  template <typename Sample>
+  Sample OfSession(Sample (ServiceCore::*sample)());
   cluster::ReplicaStore& StoreOf(const Placed& placed) {
     return *stores_[placed.store % stores_.size()];
   }
@@ -159,6 +164,8 @@ class ClusterNode : public ClusterView {
   std::unique_ptr<Forwarder> forwarder_;
   std::unique_ptr<Switchboard> switchboard_;
   OperationRegistry operations_;
+
+  std::atomic<uint64_t> sessions_{0};
 
   mutable absl::Mutex mutex_;
   bool woken_ ABSL_GUARDED_BY(mutex_) = false;

@@ -2,6 +2,7 @@
 //
 // How a cluster looks from one of its nodes.
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "absl/strings/escaping.h"
@@ -154,6 +155,83 @@ absl::StatusOr<v1::DescribeClusterResponse> ClusterNode::Describe() {
     }
   }
   return response;
+}
+
+// --- Metrics ---
+
+template <typename Sample>
+Sample ClusterNode::OfSession(Sample (ServiceCore::*sample)()) {
+  const std::shared_ptr<Session> session = switchboard_->session();
+  Sample taken{};
+  if (session == nullptr) return taken;
+  if (session->Enter()) taken = (session->core().*sample)();
+  session->Leave();
+  return taken;
+}
+
+void ClusterNode::SetMetricSources() {
+  metrics_.SetStoreSource([this] { return SampleStores(); });
+  metrics_.SetClusterSource([this] { return SampleCluster(); });
+  // Told by the node that runs the requests.
+  metrics_.SetIndexSource(
+      [this] { return OfSession(&ServiceCore::SampleIndexes); });
+  metrics_.SetExpirySource(
+      [this] { return OfSession(&ServiceCore::SampleExpiry); });
+  metrics_.SetFeedSource(
+      [this] { return OfSession(&ServiceCore::SampleFeeds); });
+}
+
+std::vector<StoreSample> ClusterNode::SampleStores() {
+  std::vector<StoreSample> samples;
+  for (size_t i = 0; i < stores_.size(); ++i) {
+    samples.push_back({absl::StrCat(i), stores_[i]->Metrics()});
+  }
+  return samples;
+}
+
+ClusterSample ClusterNode::SampleCluster() {
+  ClusterSample sample;
+  const auto placements = this->placements();
+  const auto nodes = state_->nodes();
+  if (const Placed* const own = Own(*placements); own != nullptr) {
+    for (const auto& [replica, node] : own->nodes) {
+      const auto known = nodes->find(node);
+      const bool alive = known != nodes->end() && known->second.alive;
+      ++(alive ? sample.members_alive : sample.members_lost);
+    }
+  }
+  sample.has_leader = !LeaderNode(*placements).empty();
+  sample.leads = switchboard_->session() != nullptr;
+  sample.sessions = sessions_.load();
+  sample.calls_waiting = switchboard_->waiting();
+  sample.etcd_silent_seconds = absl::ToDoubleSeconds(state_->silent_for());
+  std::map<std::pair<std::string, std::string>, uint64_t> applied;
+  for (const auto& store : stores_) {
+    for (const ReplicaInfo& info : store->Replicas()) {
+      switch (info.status.role) {
+        case cluster::Role::kLeader:
+          ++sample.leaders;
+          break;
+        case cluster::Role::kFollower:
+          ++sample.followers;
+          break;
+        default:
+          ++sample.candidates;
+      }
+      if (!info.serving) ++sample.not_serving;
+      const auto placed = placements->find(info.partition.id);
+      if (placed == placements->end()) continue;
+      applied[{placed->second.table, placed->second.index}] += info.applied;
+    }
+  }
+  for (const auto& [name, entries] : applied) {
+    sample.tables.push_back({name.first, name.second, entries});
+  }
+  const cluster::PeerMetrics peers = transport_->metrics();
+  sample.frames_sent = peers.frames_sent;
+  sample.packets_sent = peers.packets_sent;
+  sample.packets_dropped = peers.packets_dropped;
+  return sample;
 }
 
 std::string ClusterNode::Page() {

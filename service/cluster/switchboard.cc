@@ -229,6 +229,11 @@ void Switchboard::Pump() {
   for (std::shared_ptr<Waiting>& call : calls) TryNow(std::move(call));
 }
 
+size_t Switchboard::waiting() const {
+  absl::MutexLock lock(&mutex_);
+  return waiting_.size();
+}
+
 void Switchboard::Stop() {
   std::deque<std::shared_ptr<Waiting>> calls;
   {

@@ -61,6 +61,8 @@ class Switchboard {
   // Tries again what waits, and gives up on calls to a node that has led. To be
   // called often.
   void Pump() ABSL_LOCKS_EXCLUDED(mutex_);
+  // How many calls wait for a leader.
+  size_t waiting() const ABSL_LOCKS_EXCLUDED(mutex_);
   // What waits is refused, and so is what comes.
   void Stop() ABSL_LOCKS_EXCLUDED(mutex_);
 

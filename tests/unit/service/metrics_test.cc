@@ -115,6 +115,46 @@ TEST(MetricsTest, ExpiryAndFeedsAreSampledWhenAsked) {
   }
 }
 
+TEST(MetricsTest, AClusterIsSampledWhenAsked) {
+  Metrics metrics(Clock::Real());
+  EXPECT_THAT(metrics.Text(), Not(HasSubstr("pallet_cluster")));
+  metrics.SetClusterSource([] {
+    return ClusterSample{.members_alive = 2,
+                         .members_lost = 1,
+                         .has_leader = true,
+                         .leads = true,
+                         .sessions = 3,
+                         .calls_waiting = 5,
+                         .etcd_silent_seconds = 1.5,
+                         .leaders = 6,
+                         .followers = 7,
+                         .candidates = 8,
+                         .not_serving = 9,
+                         .frames_sent = 10,
+                         .packets_sent = 11,
+                         .packets_dropped = 12,
+                         .tables = {{"cities", "", 13}, {"cities", "zip", 14}}};
+  });
+  const std::string text = metrics.Text();
+  for (const char* line :
+       {"pallet_cluster_members{state=\"alive\"} 2\n",
+        "pallet_cluster_members{state=\"lost\"} 1\n",
+        "pallet_cluster_has_leader 1\n", "pallet_cluster_leads 1\n",
+        "pallet_cluster_sessions_total 3\n", "pallet_cluster_calls_waiting 5\n",
+        "pallet_cluster_etcd_silent_seconds 1.5\n",
+        "pallet_replicas{role=\"leader\"} 6\n",
+        "pallet_replicas{role=\"follower\"} 7\n",
+        "pallet_replicas{role=\"candidate\"} 8\n",
+        "pallet_replicas_not_serving 9\n", "pallet_peer_frames_total 10\n",
+        "pallet_peer_packets_total 11\n",
+        "pallet_peer_packets_dropped_total 12\n",
+        "pallet_replica_applied_entries{table=\"cities\",index=\"\"} 13\n",
+        "pallet_replica_applied_entries{table=\"cities\",index=\"zip\"} "
+        "14\n"}) {
+    EXPECT_THAT(text, HasSubstr(line));
+  }
+}
+
 TEST(MetricsTest, TellsOfTheProcess) {
   Metrics metrics(Clock::Real());
   EXPECT_THAT(metrics.Text(), HasSubstr("process_resident_memory_bytes "));
